@@ -128,6 +128,33 @@ assert tokenizer.decode(tokenizer(both["train"][0]["text"])["input_ids"]) == bot
     assert done.returncode == 0, done.stderr
 
 
+def test_trl_tokenises_a_mix_by_itself(mixed, tmp_path):
+    """Text shards carry no `input_ids`, which TRL would take for its own model's: it has to tokenise the text."""
+    pytest.importorskip("trl")
+    code = """
+import sys
+from datasets import load_dataset
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+from trl import SFTConfig, SFTTrainer
+out, scratch = sys.argv[1:]
+data = load_dataset("parquet", data_files=out + "/mixes/english/data/train-*.parquet", split="train")
+assert "input_ids" not in data.column_names and "tokens" not in data.column_names, data.column_names
+tokenizer = AutoTokenizer.from_pretrained(out + "/mixes/english/tokenizer")
+sizes = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2)
+model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **sizes))
+wish = dict(max_steps=2, per_device_train_batch_size=2, max_length=64, report_to=[], save_strategy="no", use_cpu=True)
+trainer = SFTTrainer(model, SFTConfig(scratch, **wish), train_dataset=data, processing_class=tokenizer)
+ids = trainer.train_dataset[0]["input_ids"]
+text = tokenizer.decode(ids, skip_special_tokens=True)
+assert len(text) > 20 and any(row.startswith(text) for row in data["text"]), text
+trainer.train()
+"""
+    offline = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")}
+    call = [sys.executable, "-c", code, str(mixed[1].output), str(tmp_path / "trl")]
+    done = subprocess.run(call, env=os.environ | offline, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_winnow_mix_and_tokenize_need_the_pool_alone(mixed, tmp_path):
     output = mixed[1].output
     assert mix(output, "english") == mixed[1].mixes["english"]
