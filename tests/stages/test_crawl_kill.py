@@ -4,7 +4,6 @@ import random
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -114,9 +113,7 @@ def test_random_kills_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_many_random_kills(tmp_path: Path, seed: int) -> None:
     """The same, 200 kills in all."""
-    began = time.monotonic()
     survive(tmp_path, pages=300, kills=25, seed=seed)
-    assert time.monotonic() - began < 300
 
 
 def quick(site: Site) -> Crawl:
