@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Workers = Annotated[int | None, typer.Option(min=1, max=4096, help="processes; default: one per core")]
 RecipeFile = Annotated[str, typer.Argument(metavar="RECIPE", help="a recipe file (YAML)")]
 RunPlace = Annotated[str, typer.Argument(metavar="RUN", help="the output directory of a run")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
@@ -46,7 +47,7 @@ Output = Annotated[
 def run(
     recipe: RecipeFile,
     output: Output = None,
-    workers: Annotated[int | None, typer.Option(min=1, max=4096, help="processes; default: one per core")] = None,
+    workers: Workers = None,
     executor: Annotated[str, typer.Option(help="local; ray and slurm are not available yet")] = "local",
     settings: Settings = None,
     refresh: Annotated[
@@ -89,17 +90,18 @@ def plan(
     output: Output = None,
     settings: Settings = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="as if `run --refresh` followed")] = False,
-    measure: Annotated[float | None, typer.Option(metavar="SECONDS", help="not available yet")] = None,
+    measure: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="try a sample for that long; predict cost and size")
+    ] = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Say what a run would reuse, redo (and why) and do anew. Touches nothing."""
-    if measure is not None:
-        raise UsageError("--measure: not available yet; plan without it")
     from pipeline import planning
     from pipeline.cli_render import emit_json, show_plan
     from pipeline.recipe import Recipe
 
-    told = planning.plan(Recipe.from_yaml(recipe, settings or ()), output, refresh)
+    told = planning.plan(Recipe.from_yaml(recipe, settings or ()), output, refresh, measure, workers)
     emit_json(told) if as_json else show_plan(told)
 
 
@@ -165,7 +167,7 @@ def extract(
 @app.command()
 def demo(
     folder: Annotated[str, typer.Option("--dir", help="where sites, recipe, corpus and model go")] = "runs/demo",
-    workers: Annotated[int | None, typer.Option(min=1, max=4096, help="processes; default: one per core")] = None,
+    workers: Workers = None,
 ) -> None:
     """The whole line on this machine, offline: two sites are crawled, cleaned, mixed and trained on. Minutes."""
     from pathlib import Path

@@ -94,6 +94,22 @@ def show_plan(told: Mapping[str, Any]) -> None:
     if told["rest"]:
         say(told["rest"])
     _newcomers(told["newcomers"])
+    if told["forecast"]:
+        _forecast(told["forecast"])
+
+
+def _forecast(told: Mapping[str, Any]) -> None:
+    """What a sample foretells; figures with two significant digits promise no more than they can."""
+    sampled = told["sampled"]
+    say(f"\nfrom a sample of {sampled['documents']:,} documents, {size(sampled['bytes'])} of input:")
+    rows = [
+        ("documents", f"{told['documents']:,}"),
+        ("kept by rules, before dedupe", f"{told['kept_by_rules']:,}"),
+        ("CPU time", f"{told['cpu_seconds']:,.0f} s; {told['seconds']:,.0f} s with {told['workers']} workers"),
+        ("disk, state and pool", size(told["disk_bytes"])),
+        ("memory, all workers", size(told["memory_bytes"])),
+    ]
+    table(("prediction", "value"), rows)
 
 
 def _newcomers(paths: Sequence[str], shown: int = 5) -> None:

@@ -1,5 +1,6 @@
 """`winnow plan`: what a run would reuse and what it would do, and why. Touches nothing."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,17 @@ from pipeline.steps import Done, Step, all_steps
 from pipeline.store import Store
 
 
-def plan(recipe: Recipe | str | Path, output: str | Path | None = None, refresh: bool = False) -> dict[str, Any]:
+def plan(
+    recipe: Recipe | str | Path,
+    output: str | Path | None = None,
+    refresh: bool = False,
+    measure_seconds: float | None = None,
+    workers: int | None = None,
+) -> dict[str, Any]:
     """Steps in order with units reused and to do, up to the first step whose inputs are not there yet.
 
-    Returns plain data: {schema, output, inputs, newcomers, steps: [{label, units, reused, todo, why}], rest}.
+    Returns plain data: {schema, output, inputs, newcomers, steps: [{label, units, reused, todo, why}], rest, forecast};
+    forecast is what `measure_seconds` of trying a sample foretell for all inputs, None where nothing was tried.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_yaml(recipe)
     resolved = resolve(recipe)
@@ -44,7 +52,16 @@ def plan(recipe: Recipe | str | Path, output: str | Path | None = None, refresh:
         "steps": steps,
         "complete": complete,
         "rest": "" if complete else "what follows depends on the steps above",
+        "forecast": _forecast(layout, inputs, measure_seconds, workers),
     }
+
+
+def _forecast(layout: Layout, inputs: list[Input], seconds: float | None, workers: int | None) -> dict[str, Any] | None:
+    if seconds is None:
+        return None
+    from pipeline.forecast import forecast
+
+    return forecast(layout, inputs, seconds, workers or os.cpu_count() or 1)
 
 
 def _before_crawl(store: Store, resolved: Resolved, waiting: list[str]) -> dict[str, Any]:
@@ -61,6 +78,7 @@ def _before_crawl(store: Store, resolved: Resolved, waiting: list[str]) -> dict[
         "steps": steps,
         "complete": False,
         "rest": "what follows depends on what is fetched",
+        "forecast": None,
     }
 
 

@@ -40,7 +40,6 @@ MISTAKES = [
     (["run", "no.yaml"], "no.yaml: No such file or directory"),
     (["run", "x.yaml", "--workers", "0"], "--workers"),
     (["run", "x.yaml", "--executor", "ray"], "--executor ray: not available yet"),
-    (["plan", "x.yaml", "--measure", "3"], "--measure: not available yet"),
     (["status", "nowhere"], "nowhere: no run there"),
     (["verify", "nowhere"], "nowhere: no run there"),
     (["explain", "nowhere", "x"], "nowhere: no finished run there"),
