@@ -170,7 +170,8 @@ def _beyond_ascii(data: bytes) -> int:
 
 
 _BEYOND = bytes(range(128, 256))
-_TAGS = re.compile(rb"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.S | re.I)
+# What is never closed reaches to the end: looking for its end again at every start would take quadratic time.
+_TAGS = re.compile(rb"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>", re.S | re.I)
 _ASCII_RUN = re.compile(rb"[\x00-\x7f]{200,}")
 
 

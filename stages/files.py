@@ -90,13 +90,34 @@ class MarkdownFile(TextFile):
         row.title = first_heading(row.text) if row.text else None
 
 
-_FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.S | re.M)
-_HEADING = re.compile(
-    r"^ {0,3}#{1,6}[ \t]+(\S.*?)[ \t]*#*[ \t]*$|^ {0,3}(\S.*?)[ \t]*\n {0,3}(?:=+|-{2,})[ \t]*$", re.M
-)
+_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+_HASHES = re.compile(r" {0,3}#{1,6}[ \t]")
+_UNDERLINE = re.compile(r" {0,3}(?:=+|--+)")
 
 
 def first_heading(text: str, limit: int = 64_000) -> str | None:
     """The first heading, `# so` or underlined, outside code blocks; None if there is none early on."""
-    found = _HEADING.search(_FENCE.sub("", text[:limit]))
-    return (found[1] or found[2]) if found else None
+    above = ""
+    for line in _outside_code(text[:limit].split("\n")):
+        bare = line.rstrip(" \t\r")
+        if _HASHES.match(line) and (title := bare.strip(" \t#")):
+            return title
+        if above and _UNDERLINE.fullmatch(bare):
+            return above
+        above = "" if line.startswith("    ") else bare.strip(" \t")
+    return None
+
+
+def _outside_code(lines: list[str]) -> Iterator[str]:
+    """Lines outside fenced blocks; an empty one stands for a block, so that nothing is underlined across it."""
+    fence = ""
+    for line in lines:
+        mark = _FENCE.match(line)
+        if fence:
+            closes = mark is not None and mark[1].startswith(fence) and not line.strip(" \t\r`~")
+            fence = "" if closes else fence
+        elif mark:
+            fence = mark[1]
+            yield ""
+        else:
+            yield line

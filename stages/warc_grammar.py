@@ -120,7 +120,7 @@ _ARC_LINE = re.compile(
 )
 _ARC_START = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}:[^\r\n]{0,8192} \d[\d.]{6,14} \d{12,18} [^\r\n]{1,400}\r?\n")
 _ARC_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{0,15}(?::|\Z)")
-_ARC_LIKE = re.compile(rb"[^\r\n]{4,8192} [^\r\n]{6,20} [^\r\n]{8,20} [^\r\n]{1,100} [^\r\n]{1,20}\r?\n")
+_ARC_LIKE = re.compile(rb"[^\r\n]{4,8192} [^ \r\n]{6,20} [^ \r\n]{8,20} [^ \r\n]{1,100} [^ \r\n]{1,20}\r?\n")
 
 
 class ArcGrammar:

@@ -22,15 +22,20 @@ class Media(NamedTuple):
     charset: str | None
 
 
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.I)
+_CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s\"';,]+)", re.I)
+MEDIA = 512  # bytes of a Content-Type that are looked at; real ones have under 200, hostile ones fill memory
+
+
+def media_of(content_type: bytes) -> Media:
+    """Tolerant: quotes, spaces, upper case, several values (the first counts)."""
+    return _media_of(content_type[:MEDIA])
 
 
 @lru_cache(4096)
-def media_of(content_type: bytes) -> Media:
-    """Tolerant: quotes, spaces, upper case, several values (the first counts)."""
+def _media_of(content_type: bytes) -> Media:
     if not content_type:
         return Media("", None)
-    text = content_type.decode("latin-1")
+    text = clean_unicode(content_type.decode("latin-1"))
     charset = _CHARSET.search(text)
     kind = re.split(r"[;,\s]", text.strip(), maxsplit=1)[0].lower()
     return Media(kind, charset[1].lower() if charset else None)
@@ -118,4 +123,4 @@ def _set_text(row: Row, data: bytes, charset: str | None) -> None:
     if not looks_textual(data) and charset is None:
         row.read__error = "undecodable"
     else:
-        row.text, row.charset = decode_text(data, charset).text, charset
+        row.text, row.charset = clean_unicode(decode_text(data, charset).text), charset

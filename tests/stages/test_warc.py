@@ -361,3 +361,9 @@ def test_a_remote_file_is_read_through_fsspec():
         rows += [r for b in Warc().read(Context(), piece) for r in b.to_pylist()]
     assert sound(rows) == wanted(range(30))
     assert len(rows) == 30
+
+
+def test_the_text_of_a_plain_response_holds_no_nul(made):
+    block = http(b"one\0two " + b"words " * 200 + b"\0", "Content-Type: text/plain; charset=utf-8")
+    (row,) = rows_of(made(gzipped([record("response", 1, block)])))
+    assert row["text"] == "onetwo " + "words " * 200
