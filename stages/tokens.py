@@ -15,6 +15,7 @@ SPECIAL = (END_OF_TEXT, "<|pad|>", "<|im_start|>", "<|im_end|>")
 # How the GPT-2 pre-tokenizer splits; Hugging Face builds it in as ByteLevel(use_regex=True).
 GPT2_SPLIT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+_NO_TOKEN = "\0no token\0"  # a control token for tiktoken to look for; a text that holds it is encoded as any other
 # Texts on which two engines must agree before the faster one is used: scripts, spaces, digits, marks, lone bytes.
 _PROBES = (
     "Hello, world! It's 2026-11-21, they'll pay $1,234.56 for it…\n\n\tTabs  and   spaces \r\n end ",
@@ -23,6 +24,7 @@ _PROBES = (
     "日本語のテスト、カタカナ。한국어 텍스트. ภาษาไทย العربية עברית हिन्दी",
     "def f(x):\n    return {'a': [1, 22, 333, 4444, 55555], \"b\": x**2}  # ok\n\n\n",
     "<|endoftext|> <|im_start|>not a control token here<|im_end|>",
+    f"{_NO_TOKEN} \0 {_NO_TOKEN}{_NO_TOKEN}",
 )
 
 
@@ -163,13 +165,16 @@ class TiktokenEngine:
         added = {t["content"] for t in spec["added_tokens"]}
         bytes_of = _byte_letters()
         ranks = {bytes(bytes_of[c] for c in t): i for t, i in spec["model"]["vocab"].items() if t not in added}
-        self._encoding = tiktoken.Encoding("winnow", pat_str=GPT2_SPLIT, mergeable_ranks=ranks, special_tokens={})
+        # Without any control token tiktoken looks for "", finds it before every byte, and takes 1.5 times as long.
+        special = {_NO_TOKEN: max(ranks.values()) + 1}
+        self._encoding = tiktoken.Encoding("winnow", pat_str=GPT2_SPLIT, mergeable_ranks=ranks, special_tokens=special)
 
     def encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> npt.NDArray[np.int32]:
-        return np.asarray(self._encoding.encode_to_numpy(text, disallowed_special=()), np.int32)
+        ids: npt.NDArray[np.int32] = self._encoding.encode_to_numpy(text, disallowed_special=()).view(np.int32)
+        return ids
 
 
 def _byte_letters() -> dict[str, int]:

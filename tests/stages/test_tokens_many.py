@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from stages.tokens import HuggingFaceEngine, fastest_engine, train_bpe
+from stages.tokens import _NO_TOKEN, HuggingFaceEngine, fastest_engine, train_bpe
 from tests.corpus import chinese, english
 
 _ALPHABET = "ab'  \n\t\r1,.中文。é\u0301\u200d👍🇩🇪<|endoftext|>\u00a0\ufeffİß\U00010348٣"
@@ -38,6 +38,12 @@ def agree(folder, texts):
 
 def test_ten_thousand_fuzzed_texts_have_the_same_ids(folder):
     assert agree(folder, fuzzed(9_000) + prose(1_000))
+
+
+def test_the_word_that_tiktoken_is_given_to_look_for_is_text_like_any_other(folder):
+    rng = random.Random(13)
+    parts = [_NO_TOKEN, _NO_TOKEN[1:], _NO_TOKEN[:-1], "\0", " no token", "a", "\n"]
+    assert agree(folder, ["".join(rng.choices(parts, k=rng.randint(1, 12))) for _ in range(500)])
 
 
 @pytest.mark.data
