@@ -1,7 +1,7 @@
 """A batch of texts on its way through the filters: what several of them need is computed once."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from filters.c4_lines import C4Pass
+    from filters.profiles.of_language import LanguageProfile
 
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -55,6 +56,7 @@ class TextBatch:
 
     texts: strings, or a string array; a null is measured as an empty text and its signals are null again.
     languages: ISO 639-3 by text; None = unknown, then the letters decide how a text is split.
+    profiles: languages with stop words and a splitter of their own.
     words: words to use instead of our splitting, one list per text.
     """
 
@@ -64,6 +66,7 @@ class TextBatch:
         languages: "Sequence[str | None] | None" = None,
         *,
         splitter: Splitter = "by_language",
+        profiles: "Mapping[str, LanguageProfile] | None" = None,
         given: Sequence[Sequence[str]] | None = None,
     ) -> None:
         import pyarrow.compute as pc
@@ -73,6 +76,7 @@ class TextBatch:
         self.texts = pc.fill_null(array, "") if array.null_count else array
         self.languages = None if languages is None else list(languages)
         self.splitter = splitter
+        self.profiles = profiles or {}
         self._given = given
         for name, column in (("languages", self.languages), ("words", given)):
             if column is not None and len(column) != len(array):
@@ -84,7 +88,8 @@ class TextBatch:
     @functools.cached_property
     def modes(self) -> npt.NDArray[np.uint8]:
         """How each text is split into words (codes of kernels/split.py)."""
-        return splitting.modes(self.splitter, self.languages, self._guess_modes, len(self))
+        own = {code: one.splitter for code, one in self.profiles.items() if one.splitter}
+        return splitting.modes(self.splitter, self.languages, self._guess_modes, len(self), own)
 
     def _guess_modes(self) -> npt.NDArray[np.uint8]:
         from filters.kernels.script import guess_modes
@@ -122,19 +127,28 @@ class TextBatch:
         """Hashes of all lists one after the other, and where the list of each text begins and ends."""
         from filters.kernels.split import SEGMENTED
 
-        lists = (ENGLISH_STOP_WORDS, CHINESE_STOP_WORDS, CANTONESE_STOP_WORDS)
+        own = self._own_stop_words
+        lists = (ENGLISH_STOP_WORDS, CHINESE_STOP_WORDS, CANTONESE_STOP_WORDS, *own.values())
         parts = [splitting.hash_list(one) for one in lists]
         edges = np.cumsum([0, *map(len, parts)])
-        cantonese = np.array([one == "yue" for one in self.languages or [None] * len(self)], np.bool_)
-        which = np.where(self.modes == SEGMENTED, np.where(cantonese, 2, 1), 0)
+        by_language = {"yue": 2} | {code: number for number, code in enumerate(own, 3)}
+        named = np.array([by_language.get(one or "", 0) for one in self.languages or [None] * len(self)], np.int64)
+        chinese = self.modes == SEGMENTED
+        which = np.where(named > 2, named, np.where(chinese, np.maximum(named, 1), 0))
         return np.concatenate(parts), edges[which], edges[which + 1]
+
+    @property
+    def _own_stop_words(self) -> dict[str, tuple[str, ...]]:
+        return {code: one.stop_words for code, one in self.profiles.items() if one.stop_words}
 
     @functools.cached_property
     def has_stop_words(self) -> npt.NDArray[np.bool_]:
         """Whether there is a list of stop words for the text's language."""
         from filters.kernels.split import UNICODE
 
-        return np.not_equal(self.modes, UNICODE)
+        own = self._own_stop_words
+        listed = np.array([one in own for one in self.languages or [None] * len(self)], np.bool_)
+        return np.not_equal(self.modes, UNICODE) | listed
 
     @functools.cached_property
     def lines(self) -> Counts:
@@ -187,7 +201,7 @@ class TextBatch:
     def after_c4(self, left: "C4Pass") -> "TextBatch":
         """The texts that a pass of C4's line rules left; their `c4` signals are those of that pass."""
         self.c4 = left
-        batch = TextBatch(left.texts, self.languages, splitter=self.splitter)
+        batch = TextBatch(left.texts, self.languages, splitter=self.splitter, profiles=self.profiles)
         batch.missing, batch.modes, batch.words, batch.c4 = self.missing, self.modes, self.c4_words, left
         batch.c4_sentences = self.c4_sentences
         return batch

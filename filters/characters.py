@@ -75,7 +75,8 @@ CLOSINGS = "–—"
 HYPHENS = "-–—~"
 
 # Lines of prose end so: sentence marks and the closing quotes behind them (EvalWeb's list with the ASCII marks).
-END_MARKS = "。！？；…”」』.!?;\"'’"
+END_MARKS = "。！？；…”」』.!?;\"'’"  # Chinese, Japanese and scripts that took Latin's
+END_MARKS += "।॥؟۔።፧፨។៕။։჻᙮᠃᱾꘎"  # Indic, Arabic, Urdu, Ethiopic, Khmer, Burmese, Armenian, Georgian, Cree, Mongolian, Ol Chiki, Vai
 
 Flags = npt.NDArray[np.uint32]
 

@@ -13,9 +13,10 @@ class Lines(Filter):
     """Menus and lists have short lines without a mark at the end."""
 
     name = "lines"
+    version = 2
     signals = columns(
         mean_length=pa.float64(),  # characters per line that is not blank
-        end_marks=pa.float64(),  # share of those lines ending with 。！？；…”」.!?;" and the like, spaces behind ignored
+        end_marks=pa.float64(),  # share of those lines ending with 。！？；…”」.!?;"।؟።។ and the like, spaces behind ignored
     )
     thresholds = (
         Threshold("min_mean_length", "mean_length", "<", 10, "EvalWeb (Chinese)"),

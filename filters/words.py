@@ -13,7 +13,7 @@
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -86,9 +86,16 @@ def string_buffers(array: "pa.Array") -> tuple[npt.NDArray[np.uint8], npt.NDArra
 
 
 def modes(
-    splitter: Splitter, languages: Sequence[str | None] | None, guess: Callable[[], npt.NDArray[np.uint8]], count: int
+    splitter: Splitter,
+    languages: Sequence[str | None] | None,
+    guess: Callable[[], npt.NDArray[np.uint8]],
+    count: int,
+    own: Mapping[str, str] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """How each text is split: a code of kernels/split.py per text; `guess` looks at the letters of the texts."""
+    """How each text is split: a code of kernels/split.py per text; `guess` looks at the letters of the texts.
+
+    own: splitters of languages that do not follow the table.
+    """
     from filters.kernels.split import ENGLISH, SEGMENTED, UNICODE
 
     fixed = {"english": ENGLISH, "unicode": UNICODE, "segmented": SEGMENTED}
@@ -97,6 +104,7 @@ def modes(
     if languages is None:
         return guess()
     known = {**dict.fromkeys(SEGMENTED_LANGUAGES, SEGMENTED), **dict.fromkeys(ENGLISH_LANGUAGES, ENGLISH)}
+    known |= {code: fixed[one] for code, one in (own or {}).items()}
     chosen = np.fromiter((known.get(one or "", UNICODE) for one in languages), np.uint8, count)
     unknown = np.fromiter(((one or "") in UNKNOWN_LANGUAGES for one in languages), np.bool_, count)
     return np.where(unknown, guess(), chosen) if unknown.any() else chosen

@@ -10,7 +10,9 @@ from pipeline.errors import UsageError
 Workers = Annotated[int | None, typer.Option(min=1, max=4096, help="processes; default: one per core")]
 Json = Annotated[bool, typer.Option("--json", help="one JSON document on stdout")]
 
-fit_app = typer.Typer(help="Train what stages use: quality models, tokenizers.", no_args_is_help=True)
+fit_app = typer.Typer(
+    help="Train or estimate what stages use: quality models, tokenizers, profiles of languages.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -102,6 +104,25 @@ def fit_quality(
     from pipeline.fit import fit_quality as fit
 
     emit_json(fit(positive, negative, output, language, seed))
+
+
+@fit_app.command("profile")
+def fit_profile(
+    language: Annotated[str, typer.Argument(metavar="LANG", help="the language of the texts, as de, deu, ...")],
+    sample: Annotated[list[str], typer.Argument(metavar="SAMPLE...", help="good texts: JSONL, Parquet or plain text")],
+    output: Annotated[
+        str | None, typer.Option(metavar="FILE", help="where the profile goes; default: LANG.yaml")
+    ] = None,
+    tail: Annotated[
+        float, typer.Option(min=0, max=0.5, help="share of the sample that each threshold may drop")
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(help="of the held-out part")] = 17,
+) -> None:
+    """Estimate a language's thresholds and stop words from a sample; prints what they drop of a held-out fifth as JSON."""
+    from pipeline.cli_render import emit_json
+    from pipeline.fit import fit_profile as fit
+
+    emit_json(fit(language, sample, output or f"{language}.yaml", tail, seed))
 
 
 @fit_app.command("tokenizer")

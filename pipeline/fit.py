@@ -1,11 +1,16 @@
 """`winnow fit`: train what stages use. Models go where the user says; figures of a held-out part are returned."""
 
+import hashlib
 import json
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from filters.profiles.of_language import LanguageProfile
 
 
 def fit_quality(
@@ -27,6 +32,68 @@ def fit_quality(
         return fit(examples, Path(output), FitSettings(seed=seed))
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def fit_profile(language: str, places: list[str], output: str, tail: float = 0.01, seed: int = 17) -> dict[str, Any]:
+    """Estimate the profile of a language from files of its good texts, and write it as YAML; see filters.profile_fit.
+
+    Returns the thresholds, what they drop of the held-out fifth, and the share of texts the language model calls by
+    another language. `language_score` is FineWeb-2's threshold for `language.min_score`: median minus one standard
+    deviation, within 0.3 and 0.9.
+    """
+    from filters.profile_fit import fit_profile as fit
+    from stages.language_codes import iso639_3
+
+    try:
+        code = iso639_3(language)
+        texts = [text for place in places for text, _ in texts_of(place)]
+        fitted = fit(texts, code, tail, seed)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    told = {
+        "schema": "winnow.fit/1",
+        "language": code,
+        **_scores(texts, code),
+        "fitted_on": fitted.fitted_on,
+        "held_out": {"texts": fitted.held_out, "kept": fitted.kept, "dropped_by": fitted.dropped_by},
+        "tail": tail,
+        "seed": seed,
+    }
+    _write_profile(Path(output), code, fitted.profile, told)
+    return told | {"output": output, "sha256": hashlib.sha256(Path(output).read_bytes()).hexdigest()}
+
+
+def _scores(texts: list[str], code: str) -> dict[str, Any]:
+    """How sure the language model is of the sample; nothing where the model is not on this machine."""
+    from stages.language import identify
+    from stages.language_model import ModelMissing
+
+    try:
+        found = identify(texts)
+    except ModelMissing:
+        return {}
+    scores = [score for label, _, score in found if label == code]
+    other = 1 - len(scores) / max(len(found), 1)
+    if len(scores) < 2:
+        return {"other_language": round(other, 4)}
+    least = max(0.3, min(0.9, statistics.median(scores) - statistics.pstdev(scores)))
+    return {"other_language": round(other, 4), "language_score": round(least, 3)}
+
+
+def _write_profile(place: Path, code: str, profile: "LanguageProfile", told: dict[str, Any]) -> None:
+    import yaml
+
+    score = told.get("language_score")
+    head = f"# Thresholds of {code}, estimated by `winnow fit profile` from {told['fitted_on']} texts (tail {told['tail']}).\n"
+    head += f"# In a recipe: rules: {{own: {{{code}: {place.name}}}}}"
+    head += f" and language: {{min_score: {{{code}: {score}}}}}\n" if score else "\n"
+    body = {
+        "language": code,
+        "stop_words": list(profile.stop_words),
+        "filters": {name: dict(values) for name, values in profile.filters.items()},
+    }
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(head + yaml.safe_dump(body, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def fit_tokenizer(places: list[str], output: str, vocab_size: int = 32_768) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What every stage, source and barrier promises. Arrow in, Arrow out; nothing here knows files of the run."""
 
+import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
@@ -110,6 +111,14 @@ class ModelFile(BaseModel):
 
     path: str = local()
     sha256: str
+
+    @classmethod
+    def of(cls, path: str | Path) -> Self:
+        """The file at a path, hashed now. Raises ValueError where it cannot be read."""
+        try:
+            return cls(path=str(path), sha256=hashlib.sha256(Path(path).read_bytes()).hexdigest())
+        except OSError as error:
+            raise ValueError(f"{path}: {error.strerror}") from None
 
 
 @dataclass

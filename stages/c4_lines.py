@@ -9,12 +9,13 @@ from pydantic import model_validator
 
 from filters.rule import Rule
 from filters.words import Splitter
-from stages.base import BatchFn, Context, Stage, columns, threshold
+from stages.base import BatchFn, Context, columns, threshold
+from stages.own_profiles import WithOwnProfiles
 
 REMOVED = columns(c4_lines__removed_lines=pa.int32(), c4_lines__removed_chars=pa.int32())
 
 
-class C4Lines(Stage):
+class C4Lines(WithOwnProfiles):
     """Drop the lines C4 drops: a word of more than 1,000 characters, fewer than 3 words, "javascript", policy phrases.
 
     Citation marks ([1], [edit], [citation needed]) and white space around lines go too. A null text stays null.
@@ -50,7 +51,7 @@ class C4Lines(Stage):
     @property
     def reads(self) -> pa.Schema:
         by_language = bool(self._measured) and "by_language" in (self.splitter, self.profile)
-        wanted = by_language or self.languages is not None
+        wanted = by_language or bool(self.own) or self.languages is not None
         return columns(text=pa.string(), **({"language": pa.string()} if wanted else {}))
 
     @property
@@ -68,12 +69,12 @@ class C4Lines(Stage):
         from filters.c4_lines import VERSION
 
         measured = [get_filter(one).fingerprint() for one in self._measured]
-        return {**super().measure_config(), "lines": VERSION, "measured": measured}
+        return {**super().measure_config(), "lines": VERSION, "measured": measured, **self.own_measures}
 
     def rules(self) -> tuple[Rule, ...]:
         from filters.profiles import profile_rules
 
-        return profile_rules(self.profile, self._measured)
+        return profile_rules(self.profile, self._measured, self.profiles)
 
     def open(self, ctx: Context) -> BatchFn:
         from filters.base import get_filter
@@ -82,10 +83,11 @@ class C4Lines(Stage):
 
         before, after = ([get_filter(one) for one in names] for names in (self.before, self.filters))
         schema = pa.schema([*self.adds, *self.replaces])
+        profiles = self.profiles
 
         def rewrite_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
             languages = batch.column("language").to_pylist() if "language" in batch.schema.names else None
-            texts = TextBatch(batch.column("text"), languages, splitter=self.splitter)
+            texts = TextBatch(batch.column("text"), languages, splitter=self.splitter, profiles=profiles)
             left = rewrite(texts.texts, self._chosen(languages, len(texts)))
             arrays = [*_removed(texts, left), *(array for one in before for array in one.arrays(texts))]
             if after:

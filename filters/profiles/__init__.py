@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from filters.profiles.of_language import LanguageProfile, with_languages
 from filters.rule import Rule, Value
 from filters.words import Splitter
 
@@ -52,12 +53,25 @@ def load_profile(name: str) -> Profile:
     return Profile(raw["name"], raw["splitter"], raw["filters"], rewritten)
 
 
-def profile_rules(profile: str, filters: tuple[str, ...]) -> tuple[Rule, ...]:
-    """The rules of some filters with the thresholds of a profile; a filter it does not mention has its own defaults."""
+def profile_rules(
+    profile: str, filters: tuple[str, ...], languages: Mapping[str, LanguageProfile] | None = None
+) -> tuple[Rule, ...]:
+    """The rules of some filters with the thresholds of a profile; a filter it does not mention has its own defaults.
+
+    languages: profiles that take its place for documents of their language.
+    """
+    return tuple(rule for one in filters for rule in _rules(load_profile(profile), one, languages or {}))
+
+
+def _rules(profile: Profile, name: str, languages: Mapping[str, LanguageProfile]) -> tuple[Rule, ...]:
     from filters.base import get_filter
 
-    values = load_profile(profile).values
-    return tuple(rule for one in filters for rule in get_filter(one).rules(values(one)))
+    found = get_filter(name)
+    values = profile.values(name)
+    if values is None:
+        values = {one.name: one.value for one in found.thresholds}
+    known = {one.name: values.get(one.name) for one in found.thresholds}
+    return found.rules(with_languages(known, languages, name))
 
 
 def _read(name: str) -> dict[str, Any]:
