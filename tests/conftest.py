@@ -11,6 +11,14 @@ settings.register_profile("winnow", deadline=None, suppress_health_check=[Health
 settings.load_profile("winnow")
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOW_SECONDS = 7_200  # what ends a slow test that hangs; a busy machine may take its time
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A slow test may take longer than the suite's own limit, unless it says otherwise itself."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")
