@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.errors import Incomplete, Locked, StorageError, UsageError, WinnowError
+from pipeline.errors import Damaged, Incomplete, Locked, StorageError, UsageError, WinnowError
 from pipeline.recipe import Recipe
 from pipeline.resolve import SourceRun, resolve
+from pipeline.stamps import Stamps
 from pipeline.store import Store
 
 _BY_CODE: dict[int, type[WinnowError]] = {2: UsageError, 4: Incomplete, 74: StorageError, 75: Locked}
@@ -17,7 +18,7 @@ def crawl_dir(run: SourceRun) -> str:
 
 
 def acquire(
-    runs: Sequence[SourceRun], store: Store, tell: Callable[[str], None] = lambda line: None
+    runs: Sequence[SourceRun], store: Store, stamps: Stamps, tell: Callable[[str], None] = lambda line: None
 ) -> tuple[list[SourceRun], dict[str, int]]:
     """Finish every crawl the recipe asks for. Returns the sources with their files, and recordings made per kind.
 
@@ -27,9 +28,22 @@ def acquire(
     found = []
     for run in runs:
         if run.crawl is not None:
-            fetched += int(_crawl(run, store, tell)["counts"].get("fetched", 0))
+            result = _crawl(run, store, tell)
+            _check_unharmed(run, store, stamps, result["files"])
+            fetched += int(result["counts"].get("fetched", 0))
         found.append(located(run, store))
     return found, {"crawl": fetched} if any(r.crawl for r in runs) else {}
+
+
+def _check_unharmed(run: SourceRun, store: Store, stamps: Stamps, files: Sequence[dict[str, Any]]) -> None:
+    """What was fetched can't be made again: a changed file is refused by name. A removed one is missed once it is read."""
+    for file in files:
+        path = store.path(f"{crawl_dir(run)}/{file['path']}")
+        if path.exists() and stamps.digest(str(path)) != file["sha256"]:
+            raise Damaged(
+                f"source {run.name!r}: {path} is not what was fetched\n"
+                f"put a copy of it back, or remove {path.parent} to fetch everything anew"
+            )
 
 
 def located(run: SourceRun, store: Store) -> SourceRun:

@@ -19,6 +19,19 @@ def key_of(value: Any) -> str:
     return hashlib.blake2b(canonical(value), digest_size=16).hexdigest()
 
 
+def sealed(value: dict[str, Any]) -> dict[str, Any]:
+    """The object with its own hash under `check`."""
+    return value | {"check": key_of(value)}
+
+
+def unsealed(value: Any) -> dict[str, Any] | None:
+    """The object without its hash; None if it has none, or not the right one."""
+    if not isinstance(value, dict):
+        return None
+    rest = {k: v for k, v in value.items() if k != "check"}
+    return rest if value.get("check") == key_of(rest) else None
+
+
 def file_sha256(path: Path | str) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

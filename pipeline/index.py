@@ -1,14 +1,20 @@
-"""Unit manifests: what is committed. One JSON beside the files while a step runs, one index when it is finished."""
+"""Unit manifests: what is committed. One JSON beside the files while a step runs, one index when it is finished.
 
+Each manifest carries its own hash; the index has one a line. A flipped bit costs the unit it hits, no other.
+"""
+
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import Damaged
+from pipeline.digest import canonical, sealed, unsealed
 from pipeline.stamps import Stamps
 from pipeline.store import Store
 from pipeline.unit import UNIT_SCHEMA, Unit
 
 Manifest = dict[str, Any]
+INDEX = "index.jsonl"
 
 
 @dataclass
@@ -18,13 +24,24 @@ class Index:
     store: Store
     step: str
 
+    @property
+    def path(self) -> str:
+        return f"{self.step}/{INDEX}"
+
     def load(self) -> dict[str, Manifest]:
-        """Every unit with a readable manifest. A damaged one counts as never committed."""
-        units = {}
-        for path in [f"{self.step}/index.json", *self._loose()]:
-            for manifest in _units_in(self.store, path):
-                units[manifest["key"]] = manifest
-        return units
+        """Every unit with a sound manifest. A damaged one counts as never committed."""
+        found = (_manifest(line) for _, line in self._lines())
+        return {m["key"]: m for m in found if m is not None}
+
+    def damaged(self) -> list[str]:
+        """Files that hold a manifest which is not what was written."""
+        return sorted({path for path, line in self._lines() if _manifest(line) is None})
+
+    def _lines(self) -> Iterator[tuple[str, bytes]]:
+        for path in [self.path, *self._loose()]:
+            if self.store.exists(path):
+                data = self.store.path(path).read_bytes()
+                yield from ((path, line) for line in data.split(b"\n")[: data.count(b"\n") or 1])
 
     def _loose(self) -> list[str]:
         if not self.store.exists(self.step):
@@ -33,35 +50,34 @@ class Index:
         return [f"{self.step}/{p.name}" for p in sorted(folder.glob("*.unit.json"))]
 
     def commit(self, unit: Unit, manifest: Manifest) -> None:
-        self.store.write_json(f"{self.step}/{unit.key}.unit.json", manifest)
+        self.store.write_sealed(f"{self.step}/{unit.key}.unit.json", manifest)
 
     def compact(self) -> None:
         """One index file instead of many manifests; the same units give the same bytes."""
-        loose = self._loose()
-        if loose:
-            units = self.load()
-            self.store.write_json(f"{self.step}/index.json", {"units": [units[k] for k in sorted(units)]})
-        for path in loose:
-            self.store.remove(path)
+        self._write(self.load())
 
     def forget(self, keys: set[str]) -> None:
         """Units whose files are damaged, gone or about to be overwritten are no longer committed."""
         units = self.load()
-        left = [units[k] for k in sorted(units) if k not in keys]
-        if len(left) == len(units):
-            return
-        self.store.write_json(f"{self.step}/index.json", {"units": left})
-        for path in self._loose():
+        left = {k: m for k, m in units.items() if k not in keys}
+        if len(left) < len(units):
+            self._write(left)
+
+    def _write(self, units: dict[str, Manifest]) -> None:
+        loose = self._loose()
+        data = b"".join(canonical(sealed(units[k])) + b"\n" for k in sorted(units))
+        if not self.store.holds(self.path, data) and (units or self.store.exists(self.path)):
+            self.store.write_bytes(self.path, data)
+        for path in loose:
             self.store.remove(path)
 
 
-def _units_in(store: Store, path: str) -> list[Manifest]:
+def _manifest(line: bytes) -> Manifest | None:
     try:
-        value = store.read_json(path)
-    except Damaged:
-        return []
-    listed = value.get("units", [value]) if isinstance(value, dict) else []
-    return [m for m in listed if isinstance(m, dict) and m.get("schema") == UNIT_SCHEMA and "key" in m]
+        value = unsealed(json.loads(line))
+    except ValueError:
+        return None
+    return value if value is not None and value.get("schema") == UNIT_SCHEMA and "key" in value else None
 
 
 def manifest_of(unit: Unit, produced: dict[str, Any]) -> Manifest:

@@ -14,6 +14,8 @@ from pipeline.digest import key_of
 from pipeline.errors import UsageError
 from pipeline.resolve import SourceRun
 from pipeline.resolve_inputs import portable_pattern
+from pipeline.seals import INPUTS as INPUTS_SEAL
+from pipeline.seals import POOL, break_seal, is_intact, seal
 from pipeline.stamps import Stamps
 from pipeline.store import Store
 from stages.base import Slice
@@ -87,12 +89,14 @@ def freeze(inputs: Sequence[Input], runs: Sequence[SourceRun], store: Store) -> 
     from pipeline.tables import TableWriter
 
     rows = [_row(i, runs[i.run]) for i in inputs]
-    if rows == _frozen_rows(store):
+    if rows and rows == _frozen_rows(store):
         return
     aside = store.scratch("inputs") / "inputs.parquet"
     with TableWriter(aside, INPUTS) as writer:
         writer.write(pa.Table.from_pylist(rows, INPUTS))
+    break_seal(store, POOL)
     store.publish("state/tmp/inputs/inputs.parquet", FROZEN)
+    seal(store, INPUTS_SEAL, [FROZEN])
 
 
 def _row(one: Input, run: SourceRun) -> dict[str, Any]:
@@ -120,9 +124,10 @@ def _below(path: str, root: str) -> str:
 
 
 def _frozen_rows(store: Store) -> list[dict[str, Any]]:
+    """None where the list is lost or damaged: the inputs are found anew, and what they give is still known by key."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(store.path(FROZEN)).to_pylist() if store.exists(FROZEN) else []
+    return pq.read_table(store.path(FROZEN)).to_pylist() if is_intact(store, INPUTS_SEAL, FROZEN) else []
 
 
 def _belongs(row: dict[str, Any], run: SourceRun) -> bool:

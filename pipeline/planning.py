@@ -10,7 +10,7 @@ from pipeline.inputs import Input, frozen_inputs, newcomers
 from pipeline.layout import Layout, lay_out
 from pipeline.recipe import Recipe
 from pipeline.resolve import Resolved, resolve
-from pipeline.runs import RUN_FILE, output_of, validation_share
+from pipeline.runs import output_of, run_name, validation_share
 from pipeline.stamps import Stamps
 from pipeline.steps import Done, Step, all_steps
 from pipeline.store import Store
@@ -83,8 +83,8 @@ def _before_crawl(store: Store, resolved: Resolved, waiting: list[str]) -> dict[
 
 
 def _name_clash(store: Store, resolved: Resolved) -> str | None:
-    known = store.read_json(RUN_FILE)
-    return known["name"] if known is not None and known.get("name") != resolved.name else None
+    known = run_name(store)
+    return known if known != resolved.name else None
 
 
 def _bytes(inputs: list[Input]) -> int:

@@ -4,6 +4,7 @@ import operator
 import platform
 import re
 from collections import Counter
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,8 +12,10 @@ from pipeline.card import pool_card
 from pipeline.digest import canonical, key_of
 from pipeline.errors import ExpectationFailed, WinnowError
 from pipeline.index import Manifest
+from pipeline.inputs import FROZEN
 from pipeline.resolve import Resolved
-from pipeline.steps import Outcome
+from pipeline.seals import POOL, break_seal, seal
+from pipeline.steps import POOL_MANIFEST, Outcome
 from pipeline.store import Store
 
 SCHEMA = "winnow.manifest/1"
@@ -20,16 +23,41 @@ _MEASURES = ("documents", "payload_bytes")
 _ROOMS = {"drop": "dropped", "duplicate": "duplicate", "quarantine": "quarantined"}
 
 
-def publish_dataset(store: Store, resolved: Resolved, outcome: Outcome, recordings: dict[str, int]) -> Manifest:
-    """Check the balance, remove files of earlier versions, write card and manifest. Returns the manifest."""
+def publish_dataset(
+    store: Store, resolved: Resolved, outcome: Outcome, recordings: dict[str, int], indexes: Sequence[str] = ()
+) -> Manifest:
+    """Check the balance, remove files of earlier versions, write card and manifest, seal. Returns the manifest.
+
+    indexes: of the steps the pool was made by, for the seal.
+    """
     manifest = pool_manifest(resolved, outcome, recordings)
+    files = {
+        "recipe.resolved.yaml": resolved_yaml(resolved.document),
+        "state/slices.json": pretty(slice_map(outcome)),
+        "pool/README.md": pool_card(manifest, _columns(outcome, store)).encode(),
+        POOL_MANIFEST: pretty(manifest),
+    }
     remove_strays(store, "pool/data", {f["path"] for f in manifest["files"]}, "pool/")
     remove_strays(store, "ledger", {f["path"] for m in outcome.ledger.values() for f in m["files"]}, "")
-    write_if_changed(store, "recipe.resolved.yaml", resolved_yaml(resolved.document))
-    write_if_changed(store, "state/slices.json", pretty(slice_map(outcome)))
-    write_if_changed(store, "pool/README.md", pool_card(manifest, _columns(outcome, store)).encode())
-    write_if_changed(store, "pool/manifest.json", pretty(manifest))
+    write_dataset(store, POOL, files, indexes, ["state/run.json", FROZEN])
     return manifest
+
+
+def write_dataset(
+    store: Store, name: str, files: dict[str, bytes], indexes: Sequence[str], also: Sequence[str] = ()
+) -> None:
+    """The small files of a dataset, its manifest last, then the seal over them and what else it stands on.
+
+    A dataset whose small files change is none until its manifest is there again.
+    """
+    changed = {path: data for path, data in files.items() if not store.holds(path, data)}
+    if changed:
+        break_seal(store, name)
+        store.remove(list(files)[-1])
+    for path, data in files.items():
+        if not store.holds(path, data):
+            store.write_bytes(path, data)
+    seal(store, name, [*files, *also], indexes)
 
 
 def slice_map(outcome: Outcome) -> list[dict[str, Any]]:
@@ -167,11 +195,6 @@ def remove_strays(store: Store, folder: str, wanted: set[str], prefix: str) -> N
     for path in list(store.files(folder)) if store.exists(folder) else []:
         if path.removeprefix(prefix) not in wanted:
             store.remove(path)
-
-
-def write_if_changed(store: Store, path: str, data: bytes) -> None:
-    if not store.exists(path) or store.path(path).read_bytes() != data:
-        store.write_bytes(path, data)
 
 
 def pretty(manifest: Any) -> bytes:

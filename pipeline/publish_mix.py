@@ -1,5 +1,6 @@
 """The end of a mix: its tokenizer beside it, its card, and the manifest last. The directory can be copied as it is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.card import mix_card
@@ -7,22 +8,23 @@ from pipeline.digest import key_of
 from pipeline.errors import WinnowError
 from pipeline.index import Manifest
 from pipeline.mix_steps import MixOutcome
-from pipeline.publish import SCHEMA, pretty, remove_strays, write_if_changed
+from pipeline.publish import SCHEMA, pretty, remove_strays, write_dataset
+from pipeline.seals import mix_seal
 from pipeline.store import Store
 
 
-def publish_mix(store: Store, outcome: MixOutcome) -> Manifest:
-    """Copy the tokenizer, remove strays of earlier versions, write card and manifest. Returns the manifest."""
+def publish_mix(store: Store, outcome: MixOutcome, indexes: Sequence[str] = ()) -> Manifest:
+    """Copy the tokenizer, remove strays of earlier versions, write card and manifest, seal. Returns the manifest."""
     room = f"mixes/{outcome.spec.name}"
     manifest = mix_manifest(outcome)
-    wanted = {f["path"] for f in manifest["files"]}
-    remove_strays(store, f"{room}/data", wanted, f"{room}/")
-    remove_strays(store, f"{room}/tokens", wanted, f"{room}/")
-    for file in outcome.tokenizer["files"]:
-        name = file["path"].rsplit("/", 1)[1]
-        write_if_changed(store, f"{room}/tokenizer/{name}", store.path(file["path"]).read_bytes())
-    write_if_changed(store, f"{room}/README.md", mix_card(manifest, outcome.selection["extra"]).encode())
-    write_if_changed(store, f"{room}/manifest.json", pretty(manifest))
+    tokenizer = {f"{room}/tokenizer/{f['path'].rsplit('/', 1)[1]}": f["path"] for f in outcome.tokenizer["files"]}
+    files = {path: store.path(origin).read_bytes() for path, origin in tokenizer.items()}
+    files[f"{room}/README.md"] = mix_card(manifest, outcome.selection["extra"]).encode()
+    files[f"{room}/manifest.json"] = pretty(manifest)
+    for part in ("data", "tokens"):
+        remove_strays(store, f"{room}/{part}", {f["path"] for f in manifest["files"]}, f"{room}/")
+    remove_strays(store, f"{room}/tokenizer", set(files), "")
+    write_dataset(store, mix_seal(outcome.spec.name), files, indexes)
     return manifest
 
 

@@ -1,13 +1,13 @@
 """One run: freeze the inputs, walk the steps, commit unit by unit, publish pool, ledger and manifest."""
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from pipeline.acquire import acquire
-from pipeline.errors import UsageError
+from pipeline.errors import Damaged, UsageError
 from pipeline.executor import LocalExecutor
 from pipeline.index import Index, Manifest, is_sound, manifest_of
 from pipeline.inputs import freeze, frozen_inputs
@@ -18,8 +18,9 @@ from pipeline.publish import check_expectations, publish_dataset
 from pipeline.publish_mix import publish_mix
 from pipeline.recipe import Recipe
 from pipeline.resolve import Resolved, resolve
+from pipeline.seals import POOL, SEALS, break_seal, mix_seal
 from pipeline.stamps import Stamps
-from pipeline.steps import Done, Step, all_steps
+from pipeline.steps import POOL_MANIFEST, Done, Step, all_steps
 from pipeline.store import Store
 from pipeline.training import train_after
 from pipeline.unit import Unit
@@ -31,9 +32,18 @@ RUN_FILE = "state/run.json"
 # What a run leaves in its output; --replace removes all of it.
 ROOMS = (
     *("pool", "mixes", "ledger", "train", "recipe.resolved.yaml", "state/passes", "state/verdicts", "state/artifacts"),
-    *("state/crawl", "state/inputs.parquet", "state/slices.json", "state/train.json"),
+    *("state/crawl", "state/inputs.parquet", "state/slices.json", "state/train.json", SEALS),
 )
 T = TypeVar("T")
+
+
+class Executor(Protocol):
+    """Who does the units of a step: processes here, the caller's own process, or a cluster."""
+
+    store: Store
+
+    def run(self, units: Sequence[Unit], commit: Callable[[Unit, dict[str, Any], str], None]) -> None: ...
+    def close(self) -> None: ...
 
 
 class Progress(Protocol):
@@ -94,13 +104,20 @@ def run(
     Raises UsageError / RecipeError (exit 2), ExpectationFailed (3), Incomplete (4), StorageError (74), Locked (75).
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_yaml(recipe)
+    progress = progress or Quiet()
+    store = Store(output_of(recipe, output))
+    executor = LocalExecutor(store, workers or os.cpu_count() or 1, progress.advance)
+    return run_with(executor, recipe, refresh, replace, progress)
+
+
+def run_with(
+    executor: Executor, recipe: Recipe, refresh: bool = False, replace: bool = False, progress: Progress | None = None
+) -> Result:
+    """`run` with an executor of your own, into its store."""
     resolved = resolve(recipe)
     layout = lay_out(resolved, validation_share(resolved))
-    store = Store(output_of(recipe, output))
-    with run_lock(store):
-        return _locked_run(
-            resolved, layout, store, workers or os.cpu_count() or 1, refresh, replace, progress or Quiet()
-        )
+    with run_lock(executor.store):
+        return _locked_run(resolved, layout, executor, refresh, replace, progress or Quiet())
 
 
 def validation_share(resolved: Resolved) -> float:
@@ -117,17 +134,18 @@ def output_of(recipe: Recipe, output: str | Path | None) -> Path:
 
 
 def _locked_run(
-    resolved: Resolved, layout: Layout, store: Store, workers: int, refresh: bool, replace: bool, progress: Progress
+    resolved: Resolved, layout: Layout, executor: Executor, refresh: bool, replace: bool, progress: Progress
 ) -> Result:
+    store = executor.store
     claim(store, resolved.name, replace)
     store.sweep()
     stamps = Stamps(store)
-    sources, recordings = acquire(resolved.sources, store, progress.tell)
+    sources, recordings = acquire(resolved.sources, store, stamps, progress.tell)
     inputs = frozen_inputs(sources, store, stamps, refresh)
     freeze(inputs, sources, store)
-    runner = Runner(store, stamps, LocalExecutor(store, workers, progress.advance), progress)
-    with runner:
-        manifest = publish_dataset(store, resolved, runner.walk(all_steps(layout, inputs)), recordings)
+    with Runner(store, stamps, executor, progress) as runner:
+        outcome = runner.walk(all_steps(layout, inputs), POOL)
+        manifest = publish_dataset(store, resolved, outcome, recordings, runner.indexes)
         mixes = {spec.name: make_mix(runner, spec, manifest) for spec in mix_specs(resolved)}
     store.sweep()
     check_expectations(resolved, manifest)
@@ -141,30 +159,42 @@ def mix_specs(resolved: Resolved) -> list[MixPlan]:
 
 def make_mix(runner: "Runner", spec: MixPlan, pool: Manifest) -> Manifest:
     """Whatever of the mix is not done yet, then its manifest. Needs a finished pool, runs none of its steps."""
-    return publish_mix(runner.store, runner.walk(mix_steps(spec, pool)))
+    return publish_mix(runner.store, runner.walk(mix_steps(spec, pool), mix_seal(spec.name)), runner.indexes)
 
 
 def claim(store: Store, name: str, replace: bool) -> None:
     """An output directory belongs to one recipe name. Raises UsageError where it is another's, or holds no run at all."""
-    known = store.read_json(RUN_FILE)
+    known = run_name(store)
     if known is None:
         _refuse_strangers(store)
-    elif known.get("name") == name:
-        return
-    elif not replace:
+    elif known != name and not replace:
         raise UsageError(
-            f"{store.root} holds the run {known.get('name')!r}, not {name!r}\n"
+            f"{store.root} holds the run {known!r}, not {name!r}\n"
             "choose another --output, or --replace to remove that run"
         )
-    else:
+    elif known != name:
         for room in ROOMS:
             store.remove(room)
-    store.write_json(RUN_FILE, {"name": name, "schema": "winnow.run/1"})
+    store.write_sealed(RUN_FILE, {"name": name, "schema": "winnow.run/1"})
+
+
+def run_name(store: Store) -> str | None:
+    """The name of the run that lies there; where its file is lost or damaged, what the pool says. None: no run."""
+    try:
+        known = store.read_sealed(RUN_FILE)
+    except Damaged:
+        known = None
+    try:
+        known = known or store.read_json(POOL_MANIFEST)
+    except Damaged:
+        known = None
+    return str(known["name"]) if isinstance(known, dict) and "name" in known else None
 
 
 def _refuse_strangers(store: Store) -> None:
-    """Never write among files that are not ours."""
-    others = sorted(p.name for p in store.root.iterdir() if p.name != "state") if store.root.exists() else []
+    """Never write among files that are not ours. What was left of a run without its name is ours."""
+    ours = {room.split("/")[0] for room in ROOMS} if store.exists("state") else {"state"}
+    others = sorted(p.name for p in store.root.iterdir() if p.name not in ours) if store.root.exists() else []
     if others:
         raise UsageError(
             f"{store.root} is not empty ({', '.join(others[:3])}) and holds no run\nchoose another --output"
@@ -174,8 +204,9 @@ def _refuse_strangers(store: Store) -> None:
 class Runner:
     """Walks the steps: reuses what is committed and sound, has the rest done, commits it."""
 
-    def __init__(self, store: Store, stamps: Stamps, executor: LocalExecutor, progress: Progress) -> None:
+    def __init__(self, store: Store, stamps: Stamps, executor: Executor, progress: Progress) -> None:
         self.store, self.stamps, self.executor, self.progress = store, stamps, executor, progress
+        self.indexes: list[str] = []
         self.done: dict[str, int] = {}
         self.reused: dict[str, int] = {}
 
@@ -187,17 +218,18 @@ class Runner:
         self.progress.close()
         self.stamps.save()
 
-    def walk(self, steps: Generator[Step, Done, T]) -> T:
-        """Do every step the generator names; its return value is the outcome."""
+    def walk(self, steps: Generator[Step, Done, T], seal: str) -> T:
+        """Do every step the generator names; its return value is the outcome. `seal` vouches for what they change."""
+        self.indexes = []
         try:
             step = next(steps)
             while True:
-                step = steps.send(self.do(step))
+                step = steps.send(self.do(step, seal))
         except StopIteration as end:
             outcome: T = end.value
             return outcome
 
-    def do(self, step: Step) -> Done:
+    def do(self, step: Step, seal: str) -> Done:
         indexes = {d: Index(self.store, d) for d in dict.fromkeys(u.step for u in step.units)}
         known = {k: m for i in indexes.values() for k, m in i.load().items()}
         sound = {
@@ -205,12 +237,15 @@ class Runner:
         }
         todo = [u for u in step.units if u.key not in sound]
         self.progress.step(step.label, len(step.units), len(sound))
+        if todo:
+            break_seal(self.store, seal)
         if todo and step.dataset:
             self._open_for_change(step.dataset, indexes, sound)
         fresh: dict[str, Manifest] = {}
         self.executor.run(todo, self._committer(indexes, fresh))
         for index in indexes.values():
             index.compact()
+            self.indexes.append(index.path)
         self.done[step.label] = len(todo)
         self.reused[step.label] = len(sound)
         return {u.ordinal: fresh.get(u.key) or known[u.key] for u in step.units}

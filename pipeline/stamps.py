@@ -5,9 +5,11 @@ A hint only: it lies under state/logs, enters no key, and a file whose stamp dif
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from pipeline.digest import file_sha256
+from pipeline.errors import StorageError
 from pipeline.store import Store
 
 NAME = "stamps.json"
@@ -40,7 +42,12 @@ class Stamps:
         self._known.pop(location, None)
 
     def save(self) -> None:
-        self._store.log_path(NAME).write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
+        """Best effort: without them the next run only reads more."""
+        with suppress(OSError, StorageError):
+            path = self._store.log_path(NAME)
+            aside = path.with_suffix(f".{os.getpid()}")
+            aside.write_text(json.dumps(self._known, sort_keys=True), encoding="utf-8")
+            aside.replace(path)
 
 
 def _stamp(location: str) -> list[int]:

@@ -4,21 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.index import Index
-from pipeline.runs import RUN_FILE
+from pipeline.index import INDEX, Index
+from pipeline.runs import run_name
 from pipeline.store import Store
 
 
 def status(output: str | Path, logs: bool = False) -> dict[str, Any]:
     """Committed units by step, the balance of the finished pool, and with `logs` the tails of the workers' logs."""
     store = Store(output)
-    known = store.read_json(RUN_FILE)
-    if known is None:
+    name = run_name(store)
+    if name is None:
         raise UsageError(f"{output}: no run there; `winnow run RECIPE --output {output}` starts one")
     manifest = store.read_json("pool/manifest.json")
     return {
         "schema": "winnow.status/1",
-        "name": known["name"],
+        "name": name,
         "output": str(store.root),
         "finished": manifest is not None,
         "steps": [_step(store, d) for d in step_dirs(store)],
@@ -30,8 +30,9 @@ def status(output: str | Path, logs: bool = False) -> dict[str, Any]:
 def step_dirs(store: Store) -> list[str]:
     """Every directory that holds unit manifests, in the order steps run."""
     rooms = ("state/passes", "state/verdicts", "state/artifacts")
-    found = {p.parent.relative_to(store.root).as_posix() for r in rooms for p in store.path(r).rglob("*.json")}
-    return sorted(found)
+    files = (p for room in rooms for p in store.path(room).rglob("*.json*"))
+    found = {p.parent for p in files if p.name == INDEX or p.name.endswith(".unit.json")}
+    return sorted(p.relative_to(store.root).as_posix() for p in found)
 
 
 def _step(store: Store, step: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The only module that writes a run's files: write aside, flush, re-open and check, publish, manifest last.
 
-A store is a directory. Every change is one of seven operations (`mkdir`, `write`, `flush`, `publish`, `remove`, `lock`,
-`read_back`); each passes `_operation` first, so that a test can let the N-th one fail or die there. A store without
-rename (an object store) implements `publish` as a conditional put; nothing above this module renames anything.
+A store is a directory. Every change is one of the operations in `OPERATIONS`; each passes `_operation` first, so that a
+test can let the N-th one fail or die there. What a place has to be able to do is said by `Place`: whole objects, put
+atomically. Nothing above it renames anything, so an object store with conditional puts can stand in for a disk.
 """
 
 import errno
@@ -10,28 +10,74 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from pipeline.digest import file_sha256
-from pipeline.errors import Damaged, StorageError
+from pipeline.digest import canonical, file_sha256, sealed, unsealed
+from pipeline.errors import Damaged, StorageError, UsageError
 
 SCRATCH = "state/tmp"
 LOGS = "state/logs"
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+OPERATIONS = ("mkdir", "write", "flush", "read_back", "publish", "remove")
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+Hook = Callable[[str, str], None]  # operation, path relative to the store
+
+
+class Place(Protocol):
+    """Where finished objects lie. Readers see an object as it was or as it is now, never a part of it."""
+
+    def put(self, source: Path, name: str) -> None:
+        """Make the finished local file the object `name`, durably; an older object of that name is replaced."""
+
+    def remove(self, name: str) -> None:
+        """Take away an object, or all below a prefix: first none of them is under its name any more, then space is freed."""
+
+
+class Disk:
+    """A local directory: put is a rename within one file system, flushed with the directory it happens in."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, source: Path, name: str) -> None:
+        target = self._root / name
+        os.replace(source, target)
+        sync(target.parent)
+
+    def remove(self, name: str) -> None:
+        full = self._root / name
+        if full.is_dir() and not full.is_symlink():
+            gone = self._aside(full)
+            os.replace(full, gone)
+            sync(full.parent)
+            shutil.rmtree(gone)
+        else:
+            full.unlink(missing_ok=True)
+            sync(full.parent)
+
+    def _aside(self, full: Path) -> Path:
+        """A free name in scratch, where a half removed tree is nobody's data; what is in scratch is removed in place."""
+        scratch = self._root / SCRATCH
+        if full == scratch or scratch in full.parents:
+            return full
+        make_dirs(scratch)
+        return scratch / f"gone-{os.getpid()}-{full.stat().st_ino}"
 
 
 class Store:
     """One output directory. Paths are relative to it, '/' separated; what would lie outside is refused."""
 
-    def __init__(self, root: str | Path, operation: Callable[[str, str], None] | None = None) -> None:
+    def __init__(self, root: str | Path, operation: Hook | None = None) -> None:
         self.root = Path(root).absolute()
+        self.fence: Callable[[], None] = lambda: None  # raises Locked once another run has taken over
         self._hook = operation or (lambda name, path: None)
+        self._place: Place = Disk(self.root)
 
     def path(self, relative: str) -> Path:
         full = Path(os.path.normpath(self.root / relative))
         if full != self.root and self.root not in full.parents:
-            raise StorageError(f"{relative!r} lies outside the output directory {self.root}")
+            raise UsageError(f"{relative!r} lies outside the output directory {self.root}")
         return full
 
     def exists(self, relative: str) -> bool:
@@ -42,14 +88,14 @@ class Store:
         return self.mkdir(f"{SCRATCH}/{attempt}")
 
     def mkdir(self, relative: str) -> Path:
-        full = self.path(relative)
-        with self._operation("mkdir", relative):
-            full.mkdir(parents=True, exist_ok=True)
+        full = self._own(relative)
+        if not full.is_dir():
+            with self._operation("mkdir", relative):
+                make_dirs(full)
         return full
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Publish a small file atomically: readers see the old bytes or the new ones."""
-        self.mkdir(str(Path(relative).parent))
         aside = f"{SCRATCH}/{relative.replace('/', '~')}.{os.getpid()}"
         self.mkdir(SCRATCH)
         with self._operation("write", relative):
@@ -60,29 +106,46 @@ class Store:
         text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         self.write_bytes(relative, text.encode() + b"\n")
 
+    def write_sealed(self, relative: str, value: dict[str, Any]) -> None:
+        """A JSON object that carries its own hash, so that `read_sealed` knows a flipped bit when it sees one."""
+        data = canonical(sealed(value)) + b"\n"
+        if not self.holds(relative, data):
+            self.write_bytes(relative, data)
+
+    def holds(self, relative: str, data: bytes) -> bool:
+        """Whether the file is there with exactly these bytes."""
+        try:
+            return self.path(relative).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
     def publish(self, aside: str, final: str, sha256: str | None = None) -> None:
-        """Move a finished file into place, durably. With `sha256` the bytes are read back and checked first."""
-        source, target = self.path(aside), self.path(final)
+        """Move a finished file into place, durably. With `sha256` the bytes are read back and checked first.
+
+        Raises Locked where another run has taken this output over, StorageError where the disk refuses.
+        """
+        source = self.path(aside)
         with self._operation("flush", final):
-            _sync(source)
+            sync(source)
+        if sha256 is not None:
+            self._read_back(source, final, sha256)
+        self.mkdir(str(Path(final).parent))
+        self.fence()
+        with self._operation("publish", final):
+            self._place.put(source, final)
+
+    def _read_back(self, source: Path, final: str, sha256: str) -> None:
         with self._operation("read_back", final):
-            if sha256 is not None and file_sha256(source) != sha256:
+            if file_sha256(source) != sha256:
                 raise StorageError(
                     f"{final}: the bytes on disk are not the bytes written; check the disk, then run again"
                 )
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self._operation("publish", final):
-            os.replace(source, target)
-            _sync(target.parent)
 
     def remove(self, relative: str) -> None:
         """Remove a file or a whole directory; absent is fine."""
-        full = self.path(relative)
-        with self._operation("remove", relative):
-            if full.is_dir() and not full.is_symlink():
-                shutil.rmtree(full)
-            else:
-                full.unlink(missing_ok=True)
+        if os.path.lexists(self._own(relative)):
+            with self._operation("remove", relative):
+                self._place.remove(relative)
 
     def read_json(self, relative: str) -> Any:
         """A committed JSON file; None if absent. Raises Damaged naming the file if it is no JSON."""
@@ -93,14 +156,21 @@ class Store:
         except ValueError:
             raise Damaged(f"{relative}: not readable as JSON; `winnow run` rebuilds it") from None
 
+    def read_sealed(self, relative: str) -> dict[str, Any] | None:
+        """What `write_sealed` wrote; None if absent. Raises Damaged naming the file if a bit of it has changed."""
+        found = self.read_json(relative)
+        value = unsealed(found)
+        if found is not None and value is None:
+            raise Damaged(f"{relative}: not what was written; `winnow run` rebuilds it")
+        return value
+
     def log_path(self, name: str) -> Path:
         """A file under state/logs, where clocks and rates may live."""
         return self.mkdir(LOGS) / name
 
     def sweep(self) -> None:
         """Remove what earlier, interrupted runs left aside."""
-        if self.exists(SCRATCH):
-            self.remove(SCRATCH)
+        self.remove(SCRATCH)
 
     def files(self, relative: str = "") -> Iterator[str]:
         """Every file below, relative to the store, sorted."""
@@ -108,27 +178,38 @@ class Store:
         for full in sorted(p for p in base.rglob("*") if p.is_file()):
             yield full.relative_to(self.root).as_posix()
 
-    def _operation(self, name: str, path: str) -> "_Operation":
-        self._hook(name, path)
-        return _Operation(self.root, path)
+    def _own(self, relative: str) -> Path:
+        """The path of something to be changed. A link in the output may not lead the change to somewhere else."""
+        full = self.path(relative)
+        if full != self.root and not Path(os.path.realpath(full.parent)).is_relative_to(os.path.realpath(self.root)):
+            raise UsageError(f"{full.parent} is a link out of the output directory; put a real directory there")
+        return full
+
+    @contextmanager
+    def _operation(self, name: str, relative: str) -> Iterator[None]:
+        """Turns the operating system's refusal into one sentence that names the place."""
+        try:
+            self._hook(name, relative)
+            yield
+        except OSError as error:
+            raise storage_error(f"{self.root}/{relative}", error) from error
 
 
-class _Operation:
-    """Turns the operating system's refusal into one sentence that names the place."""
-
-    def __init__(self, root: Path, path: str) -> None:
-        self._place = f"{root}/{path}"
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            hint = "free some space there" if error.errno in _NO_SPACE else "mend it"
-            raise StorageError(f"{self._place}: {error.strerror or error}; {hint}, then run again") from error
+def storage_error(place: str, error: OSError) -> StorageError:
+    hint = "free some space there" if error.errno in _NO_SPACE else "mend it"
+    return StorageError(f"{place}: {error.strerror or error}; {hint}, then run again")
 
 
-def _sync(path: Path) -> None:
+def make_dirs(full: Path) -> None:
+    """The directory and what is missing above it, each durable in its parent."""
+    missing = [p for p in (full, *full.parents) if not p.is_dir()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a directory's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,29 +1,58 @@
 """`winnow verify`: every hash, every row count, the balance. Names each damaged file; the next run rebuilds it."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import Damaged, StorageError, UsageError
 from pipeline.index import Index
-from pipeline.runs import RUN_FILE
+from pipeline.lock import run_lock
+from pipeline.runs import RUN_FILE, run_name
+from pipeline.seals import INPUTS, POOL, SEALS, mix_seal, read_seal
 from pipeline.stamps import Stamps
 from pipeline.status import step_dirs
+from pipeline.steps import POOL_MANIFEST
 from pipeline.store import Store
+
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def verify(output: str | Path, clean: bool = False) -> dict[str, Any]:
     """Read everything back. {schema, files, bytes, damaged: [path: why], superseded, balance_ok}.
 
-    A damaged file is forgotten, so that the next run makes it anew. With `clean`, files that no committed unit names go.
+    Changes nothing, but the next run learns what was found. With `clean`, files that no committed unit names go.
+    Raises Locked while a run is at work there, UsageError where there is none.
     """
     store = Store(output)
-    if store.read_json(RUN_FILE) is None:
+    if run_name(store) is None and not store.exists(RUN_FILE):
         raise UsageError(f"{output}: no run there")
+    with _alone(store):
+        return _verified(store, clean)
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """A run at work would look damaged. Where nothing can be written no run can be at work either."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(run_lock(store))
+        except StorageError as error:
+            if getattr(error.__cause__, "errno", None) not in _READ_ONLY:
+                raise
+        yield
+
+
+def _verified(store: Store, clean: bool) -> dict[str, Any]:
     stamps = Stamps(store)
     checked = _Checked(store, stamps)
     for step in step_dirs(store):
         checked.step(step)
-    balance_ok = checked.dataset()
+    checked.run_file()
+    checked.seal(INPUTS)
+    checked.crawls()
+    balance_ok = checked.datasets()
     superseded = _superseded(store, checked.named)
     if clean:
         for path in superseded:
@@ -34,7 +63,7 @@ def verify(output: str | Path, clean: bool = False) -> dict[str, Any]:
         "output": str(store.root),
         "files": checked.files,
         "bytes": checked.bytes,
-        "damaged": checked.damaged,
+        "damaged": [{"path": path, "why": why} for path, why in sorted(checked.damaged.items())],
         "superseded": superseded,
         "balance_ok": balance_ok,
         "ok": not checked.damaged and balance_ok,
@@ -42,63 +71,111 @@ def verify(output: str | Path, clean: bool = False) -> dict[str, Any]:
 
 
 class _Checked:
+    """What has been read back so far: files and bytes, damage by path, and every path something vouches for."""
+
     def __init__(self, store: Store, stamps: Stamps) -> None:
         self.store, self.stamps = store, stamps
         self.files = self.bytes = 0
-        self.damaged: list[dict[str, str]] = []
+        self.damaged: dict[str, str] = {}
         self.named: set[str] = set()
 
     def step(self, step: str) -> None:
+        """The units of one step, by the manifests they left."""
         index = Index(self.store, step)
-        self.named.add(f"{step}/index.json")
-        manifests = index.load()
-        if not manifests:
-            self._report(f"{step}/index.json", "no readable unit manifest")
-        sound = {k: [self._file(f, m["rows"]) for f in m["files"]] for k, m in manifests.items()}
-        broken = {k for k, files in sound.items() if not all(files)}
-        if broken:
-            index.forget(broken)
+        self.named.add(index.path)
+        for path in index.damaged():
+            self.damaged[path] = "holds a unit's manifest that is not what was written"
+        for manifest in index.load().values():
+            for file in manifest["files"]:
+                self.file(file["path"], file["sha256"], manifest["rows"])
 
-    def _file(self, file: dict[str, Any], rows: int) -> bool:
-        path = self.store.path(file["path"])
-        self.named.add(file["path"])
+    def file(self, name: str, sha256: str, rows: int | None = None) -> None:
+        if name in self.named:
+            return
+        self.named.add(name)
         self.files += 1
-        why = self._trouble(path, file, rows)
+        why = self._trouble(self.store.path(name), sha256, rows)
         if why:
-            self._report(file["path"], why)
-        return not why
+            self.damaged[name] = why
 
-    def _trouble(self, path: Path, file: dict[str, Any], rows: int | None) -> str:
+    def _trouble(self, path: Path, sha256: str, rows: int | None) -> str:
         from pipeline.tables import count_rows
 
         if not path.is_file():
             return "missing"
         self.bytes += path.stat().st_size
         self.stamps.forget(str(path))
-        if self.stamps.digest(str(path)) != file["sha256"]:
+        if self.stamps.digest(str(path)) != sha256:
             return "sha256 differs from the one it was committed with"
         if rows is not None and path.suffix == ".parquet" and count_rows(path) != rows:
             return "row count differs from its manifest"
         return ""
 
-    def _report(self, path: str, why: str) -> None:
-        self.damaged.append({"path": path, "why": why})
+    def run_file(self) -> None:
+        self.named.add(RUN_FILE)
+        if _unsound(self.store, RUN_FILE):
+            self.damaged[RUN_FILE] = "missing or not what was written"
 
-    def dataset(self) -> bool:
-        """The pool's own manifest: every file by its hash, and the balance."""
-        manifest = self.store.read_json("pool/manifest.json")
+    def seal(self, name: str) -> None:
+        """What a finished dataset stands on besides its units."""
+        path = f"{SEALS}/{name}.json"
+        found = read_seal(self.store, name)
+        if found is None:
+            if self.store.exists(path):
+                self.damaged[path] = "not what was written"
+            return
+        for file, sha256 in found["files"].items():
+            self.file(file, sha256)
+        for file in found["present"]:
+            if not self.store.exists(file):
+                self.damaged[file] = "missing"
+
+    def crawls(self) -> None:
+        """WARC files of finished crawls, by the crawl's own list."""
+        from stages.crawl import sound_result
+
+        for listed in sorted(self.store.path("state/crawl").glob("*/crawl.json")):
+            folder = listed.parent.relative_to(self.store.root).as_posix()
+            result = sound_result(listed)
+            if result is None:
+                self.damaged[f"{folder}/crawl.json"] = "not what was written"
+            for file in result["files"] if result else []:
+                self.file(f"{folder}/{file['path']}", file["sha256"])
+
+    def datasets(self) -> bool:
+        """The pool and every mix: sealed, or not finished. Returns whether the pool's balance holds."""
+        self._dataset(POOL_MANIFEST, POOL)
+        for manifest in sorted(self.store.path("mixes").glob("*/manifest.json")):
+            self._dataset(manifest.relative_to(self.store.root).as_posix(), mix_seal(manifest.parent.name))
+        for seal in sorted(self.store.path(SEALS).glob("mix-*.json")):
+            self.seal(seal.stem)
+        return POOL_MANIFEST in self.damaged or self._balance_holds()
+
+    def _dataset(self, manifest: str, seal: str) -> None:
+        self.seal(seal)
+        if self.store.exists(manifest) and not self.store.exists(f"{SEALS}/{seal}.json"):
+            self.damaged[f"{SEALS}/{seal}.json"] = "missing, or the run was stopped at its very end"
+
+    def _balance_holds(self) -> bool:
+        """in = kept + lost, and as many rows lie in pool and ledger."""
+        manifest = self.store.read_json(POOL_MANIFEST)
         if manifest is None:
             return True
-        for file in manifest["files"]:
-            path = f"pool/{file['path']}"
-            if path not in self.named:
-                self._file(file | {"path": path}, file["rows"])
-        return all(_balanced(manifest["balance"][m]) for m in ("documents", "payload_bytes"))
+        documents = manifest["balance"]["documents"]
+        rows = sum(f["rows"] for f in manifest["files"])
+        return rows == documents["kept"] and all(_balanced(b) for b in manifest["balance"].values())
 
 
 def _balanced(balance: dict[str, Any]) -> bool:
     rooms = ("dropped", "duplicate", "quarantined")
     return bool(balance["in"] == balance["kept"] + sum(n for r in rooms for n in balance[r].values()))
+
+
+def _unsound(store: Store, path: str) -> bool:
+    try:
+        return store.read_sealed(path) is None
+    except Damaged:
+        return True
 
 
 def _superseded(store: Store, named: set[str]) -> list[str]:

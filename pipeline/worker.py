@@ -38,7 +38,7 @@ def _work(unit: dict[str, Any], root: Path, scratch: Path, channel: TextIO) -> d
 
     try:
         job = Job(unit, root, scratch, _reporter(channel))
-        produced = _function(unit["kind"])(job)
+        produced = unit_function(unit["kind"])(job)
         files = describe_files(job)
     except WinnowError as error:
         return {"failed": str(error), "exit_code": error.exit_code}
@@ -52,7 +52,7 @@ def _work(unit: dict[str, Any], root: Path, scratch: Path, channel: TextIO) -> d
     return {"done": done | {"files": files}}
 
 
-def _function(kind: str) -> Callable[[Any], Any]:
+def unit_function(kind: str) -> Callable[[Any], Any]:
     """The function for a kind of unit. Imported late: a worker that only measures needs no polars."""
     if kind in ("measure", "judge"):
         from pipeline import work

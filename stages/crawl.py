@@ -137,9 +137,10 @@ def crawl(
     Raises CrawlError: other settings than the directory was begun with (2), storage (74), locked (75), a bug (1).
     """
     directory.mkdir(parents=True, exist_ok=True)
-    _claim(config, directory)
-    if (directory / RESULT).exists():
-        return read_result(directory)
+    result = _finished(directory)
+    _claim(config, directory, result)
+    if result is not None:
+        return result
     log = log or directory / LOG
     with log.open("ab") as errors:
         code = _supervise(_start(directory, errors), stop, progress)
@@ -169,17 +170,55 @@ def write_result(config: Crawl, directory: Path, counts: dict[str, Any]) -> None
         "counts": counts,
         "files": _files(directory),
     }
-    _publish(directory / RESULT, json.dumps(result, indent=1) + "\n")
+    _publish(directory / RESULT, json.dumps(result | {"seal": _seal_of(result)}, indent=1) + "\n")
 
 
-def _claim(config: Crawl, directory: Path) -> None:
-    """One directory, one crawl."""
-    path = directory / CONFIG
+def _finished(directory: Path) -> dict[str, Any] | None:
+    """What crawl.json says; a damaged one is removed, for the crawler to say it again from its frontier."""
+    path = directory / RESULT
     if not path.exists():
-        return _publish(path, config.model_dump_json(indent=1) + "\n")
-    if Crawl.model_validate_json(path.read_bytes()).digest() != config.digest():
+        return None
+    result = sound_result(path)
+    if result is None:
+        path.unlink()
+    return result
+
+
+def sound_result(path: Path) -> dict[str, Any] | None:
+    """A crawl.json; None if a bit of it is not what was written."""
+    try:
+        result: dict[str, Any] = json.loads(path.read_bytes())
+        return result if result["seal"] == _seal_of(result) else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _seal_of(result: dict[str, Any]) -> str:
+    """sha256 of all the rest, so that a flipped bit is known when it is seen."""
+    rest = {name: value for name, value in result.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _claim(config: Crawl, directory: Path, result: dict[str, Any] | None) -> None:
+    """One directory, one crawl. Whose it is says crawl.json, and before there is one config.json."""
+    path = directory / CONFIG
+    known = result["config_sha256"] if result is not None else _begun_with(path)
+    if known not in (None, config.digest()):
         raise CrawlError(f"{directory} was begun with other settings: remove it, or crawl into another directory", 2)
-    return None
+    text = config.model_dump_json(indent=1) + "\n"
+    if not path.exists() or path.read_bytes() != text.encode():
+        _publish(path, text)
+
+
+def _begun_with(path: Path) -> str | None:
+    try:
+        return Crawl.model_validate_json(path.read_bytes()).digest()
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise CrawlError(
+            f"{path} is damaged: put a copy of it back, or remove {path.parent} to begin anew", 5
+        ) from None
 
 
 def _publish(path: Path, text: str) -> None:

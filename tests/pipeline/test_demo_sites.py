@@ -201,7 +201,7 @@ def test_outside_readers_accept_the_files(crawled: tuple[DemoSites, Path, Any]) 
 def test_a_frozen_crawl_holds_no_clock(crawled: tuple[DemoSites, Path, Any]) -> None:
     """crawl.json enters keys; it must be data alone."""
     result = json.loads((crawled[1] / "crawl.json").read_text())
-    assert set(result) == {"schema", "finished", "config_sha256", "counts", "files"}
+    assert set(result) == {"schema", "finished", "config_sha256", "counts", "files", "seal"}
     assert result == crawled[2]
 
 
