@@ -14,6 +14,7 @@ import typer
 
 from pipeline.cli_make import register
 from pipeline.errors import ExpectationFailed, UsageError, WinnowError
+from pipeline.watch import Limits
 
 BUG, STORAGE, CLOSED_PIPE = 1, 74, 141
 RESULT = "winnow.result/1"
@@ -42,6 +43,12 @@ Output = Annotated[
     typer.Option("--output", metavar="DIR", help="where the run lies, from here; by default what the recipe says"),
 ]
 
+DocumentSeconds = Annotated[float, typer.Option(min=1, help="CPU time one document may take, in seconds")]
+IdleSeconds = Annotated[float, typer.Option(min=1, help="time a worker may sleep over one document, in seconds")]
+WorkerMemory = Annotated[
+    float | None, typer.Option(min=0.5, metavar="GB", help="of one worker; default: its share of 80 % of the machine")
+]
+
 
 @app.command()
 def run(
@@ -56,6 +63,12 @@ def run(
     replace: Annotated[
         bool, typer.Option("--replace", help="remove a run of another name from the output first")
     ] = False,
+    retry_quarantined: Annotated[
+        bool, typer.Option("--retry-quarantined", help="try the documents again that once ended a worker")
+    ] = False,
+    document_seconds: DocumentSeconds = Limits.cpu_seconds,
+    idle_seconds: IdleSeconds = Limits.idle_seconds,
+    worker_memory: WorkerMemory = None,
     as_json: Json = False,
 ) -> None:
     """Plan, then do all that is not done. Running it again resumes."""
@@ -68,8 +81,9 @@ def run(
 
     read = Recipe.from_yaml(recipe, settings or ())
     progress = Progress(sys.stderr)
+    limits = Limits(document_seconds, idle_seconds, worker_memory * 10**9 if worker_memory else None)
     try:
-        result = runs.run(read, output, workers, refresh, replace, progress)
+        result = runs.run(read, output, workers, refresh, replace, progress, retry_quarantined, limits)
     except ExpectationFailed:  # the run is done all the same: its figures are what the reader needs now
         progress.close()
         manifest = runs.load_run(runs.output_of(read, output)).manifest

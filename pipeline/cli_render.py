@@ -93,6 +93,7 @@ def show_plan(told: Mapping[str, Any]) -> None:
     table(("step", "units", "reused", "to do", "why"), rows, numbers=(1, 2, 3))
     if told["rest"]:
         say(told["rest"])
+    _recordings(told["recordings"])
     _newcomers(told["newcomers"])
     if told["forecast"]:
         _forecast(told["forecast"])
@@ -112,6 +113,11 @@ def _forecast(told: Mapping[str, Any]) -> None:
     table(("prediction", "value"), rows)
 
 
+def _recordings(told: Mapping[str, int]) -> None:
+    if told:
+        say(f"{_counters(told)}: recorded verdicts, replayed; `winnow run --retry-quarantined` tries these again")
+
+
 def _newcomers(paths: Sequence[str], shown: int = 5) -> None:
     if paths:
         say(f"{len(paths):,} new files match but are not taken (--refresh takes them):")
@@ -129,6 +135,7 @@ def show_status(told: Mapping[str, Any]) -> None:
     if told["balance"]:
         say()
         balance(told["balance"])
+    _recordings(told["recordings"])
     for name, lines in told["logs"].items():
         say(f"\n{name}:")
         for line in lines:

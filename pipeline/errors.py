@@ -1,5 +1,14 @@
 """Errors a user can mend: what, where, how, in one to three lines; each kind has its exit code."""
 
+import errno
+
+_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+
+
+def is_storage(error: BaseException) -> bool:
+    """Whether the machine's storage refused: no fault of the document or stage at work."""
+    return isinstance(error, OSError) and error.errno in _STORAGE
+
 
 class WinnowError(Exception):
     """A run can't go on. `str(error)` is the whole message; `exit_code` is what the command ends with."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.rule import Rule
+from filters.rule import Condition, Rule
 from pipeline.errors import RecipeError
 from pipeline.passes import cut_passes
 from pipeline.resolve import Resolved, SourceRun, resolved_rules
-from pipeline.schemas import pool_schema, schema_json
+from pipeline.schemas import WORKER, pool_schema, schema_json
 from stages.base import TRANSIENT, Barrier, Source, Stage
 from stages.select import KeepTop
 
@@ -47,6 +47,16 @@ class Layout:
     barriers: tuple[Barrier, ...]
     pool_schema: list[list[str]]
     validation_share: float
+
+
+# First of all rules: whatever was measured before, a document that ended its worker is in quarantine.
+WORKER_RULE = Rule(
+    group="worker",
+    conditions=(Condition(column="worker__error", op="not null"), Condition(column="worker__stage", op="not null")),
+    reason=None,
+    action="quarantine",
+    gate=True,
+)
 
 
 def lay_out(resolved: Resolved, validation_share: float = 0.005) -> Layout:
@@ -92,11 +102,11 @@ def _lay_out_source(resolved: Resolved, run: SourceRun) -> tuple[SourceLayout, p
     rules = list(resolved_rules(run, resolved.overrides))
     reader_rules, by_stage = _rules_by_stage(run, rules)
     tunable = [any(r.gate and r.threshold for r in mine) for mine in by_stage]
-    stored = _stored_by_reader(run.reader)
+    stored = pa.schema([*_stored_by_reader(run.reader), *WORKER])
     columns = dict(zip(stored.names, stored.types, strict=True))
     visible = columns | dict(zip(TRANSIENT.names, TRANSIENT.types, strict=True))
     passes, counts, at = [], [], 0
-    done = len(reader_rules)
+    done = 1 + len(reader_rules)
     for number, stages in enumerate(cut_passes(run.stages, tunable)):
         gates = by_stage[at : at + len(stages)]
         at += len(stages)
@@ -104,7 +114,9 @@ def _lay_out_source(resolved: Resolved, run: SourceRun) -> tuple[SourceLayout, p
         columns |= new
         done += sum(len(g) for g in gates)
         counts.append(done)
-        first = pa.schema([*columns.items()]) if number == 0 else pa.schema([("id", pa.string()), *new.items()])
+        first = (
+            pa.schema([*columns.items()]) if number == 0 else pa.schema([("id", pa.string()), *WORKER, *new.items()])
+        )
         passes.append(_lay_out_pass(run, stages, gates, reader_rules, first, number))
     _check_rules(run, rules, columns)
     reader = {
@@ -113,7 +125,7 @@ def _lay_out_source(resolved: Resolved, run: SourceRun) -> tuple[SourceLayout, p
         "gates": [r.model_dump(mode="json") for r in reader_rules if r.gate],
         "license": run.license,
     }
-    plain = [r.model_dump(mode="json") for r in rules]
+    plain = [r.model_dump(mode="json") for r in (WORKER_RULE, *rules)]
     layout = SourceLayout(run.name, _slug(run.key), reader, tuple(passes), plain, tuple(counts), list(columns))
     return layout, pa.schema([*columns.items()])
 

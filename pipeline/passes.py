@@ -1,6 +1,6 @@
 """The runner of a pass: project, call, check the contract, attach, gate, write. Everything else lies outside."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from filters.judge import Mask, any_failing
 from filters.rule import Rule
-from pipeline.errors import WinnowError
+from pipeline.errors import WinnowError, is_storage
 from stages.base import TRANSIENT, BatchFn, Context, Stage
 
 
@@ -30,28 +30,57 @@ def open_stage(stage: Stage, ctx: Context, gates: Sequence[Rule]) -> Opened:
     return Opened(stage.name, stage.open(ctx), stage.reads, returns, tuple(stage.replaces.names), tuple(gates))
 
 
+class StageFailed(Exception):
+    """A stage raised on a batch. `__cause__` is what it raised."""
+
+    def __init__(self, stage: str, error: Exception) -> None:
+        super().__init__(f"stage {stage!r}: {type(error).__name__}: {error}")
+        self.stage = stage
+
+
 def run_pass(
     batches: Iterable[pa.RecordBatch], alive: Iterable[Mask], stages: Sequence[Opened]
 ) -> Iterator[pa.RecordBatch]:
-    """Measure every batch. Rows that failed a gate keep their place, with nulls in what later stages would have added."""
+    """Measure every batch, see `run_batch`."""
     for batch, living in zip(batches, alive, strict=True):
-        for stage in stages:
-            batch = _attach(batch, _measure(batch, stage, living), stage, living)
-            living = living & ~any_failing(batch, stage.gates)
-        yield batch
+        yield run_batch(batch, living, stages)
+
+
+def run_batch(
+    batch: pa.RecordBatch, living: Mask, stages: Sequence[Opened], at: Callable[[int], None] = lambda stage: None
+) -> pa.RecordBatch:
+    """Measure a batch. Rows that failed a gate keep their place, with nulls in what later stages would have added.
+
+    at: told the number of each stage before it is called. Raises StageFailed for what a stage raises, want of memory and
+    of storage apart: those say something about the machine.
+    """
+    for number, stage in enumerate(stages):
+        at(number)
+        batch = _attach(batch, _measure(batch, stage, living), stage, living)
+        living = living & ~any_failing(batch, stage.gates)
+    return batch
 
 
 def _measure(batch: pa.RecordBatch, stage: Opened, living: Mask) -> pa.RecordBatch:
     rows = batch.select(stage.reads.names)
     if not living.all():
         rows = rows.filter(pa.array(living))
-    result = stage.call(rows)
+    result = _called(stage, rows)
     if result.num_rows != rows.num_rows or result.schema.remove_metadata() != stage.returns:
         raise WinnowError(
             f"stage {stage.name!r} broke its contract: it returned {result.num_rows} rows of\n{result.schema}\n"
             f"instead of {rows.num_rows} rows of\n{stage.returns}"
         )
     return result
+
+
+def _called(stage: Opened, rows: pa.RecordBatch) -> pa.RecordBatch:
+    try:
+        return stage.call(rows)
+    except Exception as error:
+        if isinstance(error, MemoryError) or is_storage(error):
+            raise
+        raise StageFailed(stage.name, error) from error
 
 
 def _attach(batch: pa.RecordBatch, result: pa.RecordBatch, stage: Opened, living: Mask) -> pa.RecordBatch:

@@ -9,6 +9,7 @@ from pipeline.index import Index, is_sound
 from pipeline.inputs import Input, frozen_inputs, newcomers
 from pipeline.layout import Layout, lay_out
 from pipeline.recipe import Recipe
+from pipeline.recordings import Recordings
 from pipeline.resolve import Resolved, resolve
 from pipeline.runs import output_of, run_name, validation_share
 from pipeline.stamps import Stamps
@@ -50,6 +51,7 @@ def plan(
         },
         "newcomers": newcomers(sources, inputs),
         "steps": steps,
+        "recordings": Recordings(store).counts(),
         "complete": complete,
         "rest": "" if complete else "what follows depends on the steps above",
         "forecast": _forecast(layout, inputs, measure_seconds, workers),
@@ -76,6 +78,7 @@ def _before_crawl(store: Store, resolved: Resolved, waiting: list[str]) -> dict[
         "inputs": {"files": 0, "slices": 0, "bytes": 0},
         "newcomers": [],
         "steps": steps,
+        "recordings": {},
         "complete": False,
         "rest": "what follows depends on what is fetched",
         "forecast": None,
@@ -94,7 +97,7 @@ def _bytes(inputs: list[Input]) -> int:
 def walk_done(store: Store, stamps: Stamps, layout: Layout, inputs: list[Input]) -> tuple[list[dict[str, Any]], bool]:
     """Follow the steps as far as they are done; the first step with something to do is the last one told of."""
     told = []
-    walker = all_steps(layout, inputs)
+    walker = all_steps(layout, inputs, Recordings(store).replayed)
     try:
         step = next(walker)
         while True:

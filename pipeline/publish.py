@@ -13,6 +13,7 @@ from pipeline.digest import canonical, key_of
 from pipeline.errors import ExpectationFailed, WinnowError
 from pipeline.index import Manifest
 from pipeline.inputs import FROZEN
+from pipeline.recordings import total
 from pipeline.resolve import Resolved
 from pipeline.seals import POOL, break_seal, seal
 from pipeline.steps import POOL_MANIFEST, Outcome
@@ -28,7 +29,7 @@ def publish_dataset(
 ) -> Manifest:
     """Check the balance, remove files of earlier versions, write card and manifest, seal. Returns the manifest.
 
-    indexes: of the steps the pool was made by, for the seal.
+    indexes: of the steps the pool was made by, and recordings, for the seal.
     """
     manifest = pool_manifest(resolved, outcome, recordings)
     files = {
@@ -101,7 +102,7 @@ def pool_manifest(resolved: Resolved, outcome: Outcome, recordings: dict[str, in
         "languages": _languages(outcome),
         "selected": None,
         "not_selected": None,
-        "recordings": recordings,
+        "recordings": recordings | total([m for s in outcome.slices for m in s.measured]),
         "tokenizer": None,
         "informative": {"code_version": code_version(), "environment": environment()},
     }

@@ -17,6 +17,7 @@ from pipeline.mix_steps import MixPlan, mix_steps, plan_of
 from pipeline.publish import check_expectations, publish_dataset
 from pipeline.publish_mix import publish_mix
 from pipeline.recipe import Recipe
+from pipeline.recordings import Recordings
 from pipeline.resolve import Resolved, resolve
 from pipeline.seals import POOL, SEALS, break_seal, mix_seal
 from pipeline.stamps import Stamps
@@ -24,6 +25,7 @@ from pipeline.steps import POOL_MANIFEST, Done, Step, all_steps
 from pipeline.store import Store
 from pipeline.training import train_after
 from pipeline.unit import Unit
+from pipeline.watch import Limits
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,7 +34,7 @@ RUN_FILE = "state/run.json"
 # What a run leaves in its output; --replace removes all of it.
 ROOMS = (
     *("pool", "mixes", "ledger", "train", "recipe.resolved.yaml", "state/passes", "state/verdicts", "state/artifacts"),
-    *("state/crawl", "state/inputs.parquet", "state/slices.json", "state/train.json", SEALS),
+    *("state/recordings", "state/crawl", "state/inputs.parquet", "state/slices.json", "state/train.json", SEALS),
 )
 T = TypeVar("T")
 
@@ -98,26 +100,37 @@ def run(
     refresh: bool = False,
     replace: bool = False,
     progress: Progress | None = None,
+    retry_quarantined: bool = False,
+    limits: Limits | None = None,
 ) -> Result:
     """Do all of the recipe that is not done yet. Running it again resumes; the result does not depend on `workers`.
 
+    retry_quarantined: try the documents again that once ended a worker. limits: what one worker may use.
     Raises UsageError / RecipeError (exit 2), ExpectationFailed (3), Incomplete (4), StorageError (74), Locked (75).
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.from_yaml(recipe)
     progress = progress or Quiet()
     store = Store(output_of(recipe, output))
-    executor = LocalExecutor(store, workers or os.cpu_count() or 1, progress.advance)
-    return run_with(executor, recipe, refresh, replace, progress)
+    executor = LocalExecutor(store, workers or os.cpu_count() or 1, progress.advance, limits or Limits())
+    return run_with(executor, recipe, refresh, replace, progress, retry_quarantined)
 
 
 def run_with(
-    executor: Executor, recipe: Recipe, refresh: bool = False, replace: bool = False, progress: Progress | None = None
+    executor: Executor,
+    recipe: Recipe,
+    refresh: bool = False,
+    replace: bool = False,
+    progress: Progress | None = None,
+    retry_quarantined: bool = False,
 ) -> Result:
     """`run` with an executor of your own, into its store."""
     resolved = resolve(recipe)
     layout = lay_out(resolved, validation_share(resolved))
     with run_lock(executor.store):
-        return _locked_run(resolved, layout, executor, refresh, replace, progress or Quiet())
+        claim(executor.store, resolved.name, replace)
+        if retry_quarantined:
+            Recordings(executor.store).forget()
+        return _locked_run(resolved, layout, executor, refresh, progress or Quiet())
 
 
 def validation_share(resolved: Resolved) -> float:
@@ -133,19 +146,18 @@ def output_of(recipe: Recipe, output: str | Path | None) -> Path:
     return Path(place)
 
 
-def _locked_run(
-    resolved: Resolved, layout: Layout, executor: Executor, refresh: bool, replace: bool, progress: Progress
-) -> Result:
+def _locked_run(resolved: Resolved, layout: Layout, executor: Executor, refresh: bool, progress: Progress) -> Result:
     store = executor.store
-    claim(store, resolved.name, replace)
     store.sweep()
     stamps = Stamps(store)
     sources, recordings = acquire(resolved.sources, store, stamps, progress.tell)
     inputs = frozen_inputs(sources, store, stamps, refresh)
     freeze(inputs, sources, store)
     with Runner(store, stamps, executor, progress) as runner:
-        outcome = runner.walk(all_steps(layout, inputs), POOL)
-        manifest = publish_dataset(store, resolved, outcome, recordings, runner.indexes)
+        replay = Recordings(store)
+        outcome = runner.walk(all_steps(layout, inputs, replay.replayed), POOL)
+        present = [*runner.indexes, *replay.paths()]
+        manifest = publish_dataset(store, resolved, outcome, recordings, present)
         mixes = {spec.name: make_mix(runner, spec, manifest) for spec in mix_specs(resolved)}
     store.sweep()
     check_expectations(resolved, manifest)
@@ -241,14 +253,14 @@ class Runner:
             break_seal(self.store, seal)
         if todo and step.dataset:
             self._open_for_change(step.dataset, indexes, sound)
-        fresh: dict[str, Manifest] = {}
+        fresh: Done = {}
         self.executor.run(todo, self._committer(indexes, fresh))
         for index in indexes.values():
             index.compact()
             self.indexes.append(index.path)
         self.done[step.label] = len(todo)
         self.reused[step.label] = len(sound)
-        return {u.ordinal: fresh.get(u.key) or known[u.key] for u in step.units}
+        return {u.ordinal: fresh.get(u.ordinal) or known[u.key] for u in step.units}
 
     def _open_for_change(self, dataset: str, indexes: dict[str, Index], sound: set[str]) -> None:
         """No dataset while its files change, and no manifest of what is about to be overwritten."""
@@ -256,16 +268,14 @@ class Runner:
         for index in indexes.values():
             index.forget(set(index.load()) - sound)
 
-    def _committer(
-        self, indexes: dict[str, Index], fresh: dict[str, Manifest]
-    ) -> Callable[[Unit, dict[str, Any], str], None]:
+    def _committer(self, indexes: dict[str, Index], fresh: Done) -> Callable[[Unit, dict[str, Any], str], None]:
         def commit(unit: Unit, produced: dict[str, Any], scratch: str) -> None:
             for file in produced["files"]:
                 self.store.publish(f"{scratch}/{file['name']}", file["path"], file["sha256"])
                 self.stamps.note(str(self.store.path(file["path"])), file["sha256"])
             manifest = manifest_of(unit, produced)
             indexes[unit.step].commit(unit, manifest)
-            fresh[unit.key] = manifest
+            fresh[unit.ordinal] = manifest
             self.progress.unit_done()
 
         return commit

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.index import INDEX, Index
+from pipeline.recordings import Recordings
 from pipeline.runs import run_name
 from pipeline.store import Store
 
@@ -23,6 +24,7 @@ def status(output: str | Path, logs: bool = False) -> dict[str, Any]:
         "finished": manifest is not None,
         "steps": [_step(store, d) for d in step_dirs(store)],
         "balance": manifest["balance"] if manifest else None,
+        "recordings": Recordings(store).counts(),
         "logs": _log_tails(store) if logs else {},
     }
 

@@ -3,7 +3,7 @@
 `run` executes what is missing, `plan` and `status` only look: all three walk the same generator.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.layout import Layout, SourceLayout
 from pipeline.unit import Unit
 from stages.base import Barrier
 
+Replay = Callable[[Unit], Unit]
 Done = dict[int, Manifest]  # ordinal -> manifest
 SHARD_BYTES = 500 << 20
 POOL_MANIFEST = "pool/manifest.json"
@@ -58,12 +59,12 @@ class SliceState:
     removed: list[str] = field(default_factory=list)  # digests of what each deduper takes from this slice
 
 
-def all_steps(layout: Layout, inputs: Sequence[Input]) -> Steps:
-    """Measure and judge pass by pass, then dedupe, then pool and ledger."""
+def all_steps(layout: Layout, inputs: Sequence[Input], replay: Replay = lambda unit: unit) -> Steps:
+    """Measure and judge pass by pass, then dedupe, then pool and ledger. replay: puts a unit's recordings into it."""
     slices = [SliceState(n, i, layout.sources[i.run]) for n, i in enumerate(inputs)]
     for number in range(max(len(s.source.passes) for s in slices)):
         here = [s for s in slices if number < len(s.source.passes)]
-        done = yield Step(f"measure {number + 1}", tuple(_measure(layout, s, number) for s in here))
+        done = yield Step(f"measure {number + 1}", tuple(replay(_measure(layout, s, number)) for s in here))
         for state in here:
             _take_part(state, done[state.ordinal])
         done = yield Step(f"judge {number + 1}", tuple(_judge(s, number) for s in here))

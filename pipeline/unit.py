@@ -1,11 +1,13 @@
 """Units: the atoms of work, retry and resume. A unit is plain JSON, its result is a manifest beside its files."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.digest import key_of
 
 UNIT_SCHEMA = "winnow.unit/1"
+RECORDED = "recordings"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,18 @@ class Unit:
     ordinal: int
     identity: dict[str, Any]
     params: dict[str, Any] = field(default_factory=dict)
+
+    def recorded(self, recordings: Sequence[Mapping[str, Any]]) -> "Unit":
+        """The same unit with the verdicts recorded on its documents: without any, the unit itself."""
+        if not recordings:
+            return self
+        told = [dict(r) for r in recordings]
+        return replace(self, identity=self.identity | {RECORDED: told}, params=self.params | {RECORDED: told})
+
+    @property
+    def request(self) -> str:
+        """The key without recordings: what they are stored under."""
+        return key_of([self.kind, {k: v for k, v in self.identity.items() if k != RECORDED}])
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.errors import Damaged, StorageError, UsageError
 from pipeline.index import Index
 from pipeline.lock import run_lock
+from pipeline.recordings import Recordings
 from pipeline.runs import RUN_FILE, run_name
 from pipeline.seals import INPUTS, POOL, SEALS, mix_seal, read_seal
 from pipeline.stamps import Stamps
@@ -50,6 +51,7 @@ def _verified(store: Store, clean: bool) -> dict[str, Any]:
     for step in step_dirs(store):
         checked.step(step)
     checked.run_file()
+    checked.recordings()
     checked.seal(INPUTS)
     checked.crawls()
     balance_ok = checked.datasets()
@@ -115,6 +117,11 @@ class _Checked:
         self.named.add(RUN_FILE)
         if _unsound(self.store, RUN_FILE):
             self.damaged[RUN_FILE] = "missing or not what was written"
+
+    def recordings(self) -> None:
+        """Verdicts on documents that ended their worker; what is lost of them is found out again."""
+        for path in Recordings(self.store).damaged():
+            self.damaged[path] = "not what was written; its documents are tried again"
 
     def seal(self, name: str) -> None:
         """What a finished dataset stands on besides its units."""

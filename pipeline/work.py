@@ -1,8 +1,11 @@
 """What a worker does: from a unit's plain JSON to files in its scratch directory. Pure functions of their inputs."""
 
+import contextlib
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,30 +14,43 @@ import pyarrow.compute as pc
 from filters.judge import KEPT, Mask, any_failing, first_failing
 from filters.rule import Rule
 from pipeline.digest import digest_table, file_sha256
-from pipeline.passes import open_stage, run_pass
-from pipeline.schemas import VERDICT, stored_schema
+from pipeline.errors import UsageError, WinnowError, is_storage
+from pipeline.isolate import Isolated, Pace, in_pieces, marked, payload_of, recorded_in
+from pipeline.passes import Opened, open_stage
+from pipeline.schemas import VERDICT, WORKER, stored_schema
 from pipeline.tables import TableWriter, read_columns, read_table
-from pipeline.unit import Produced
+from pipeline.unit import RECORDED, Produced
 from stages.base import Context, Slice, Stage
 from stages.registry import make_stage, source_class
 
+if TYPE_CHECKING:
+    from pipeline.nurse import Nurse
+
 Report = Callable[[int, int, int], None]  # documents, bytes, kept
+Tell = Callable[[dict[str, Any]], None]  # a line to the supervisor
 
 
 class Job:
     """A unit while it is being worked on: its parameters, where the store lies, its scratch directory, how to report."""
 
-    def __init__(self, unit: dict[str, Any], root: Path, scratch: Path, report: Report) -> None:
+    def __init__(
+        self, unit: dict[str, Any], root: Path, scratch: Path, report: Report, tell: Tell = lambda v: None
+    ) -> None:
         self.params: dict[str, Any] = unit["params"]
         self.step: str = unit["step"]
         self.key: str = unit["key"]
         self.ordinal: int = unit["ordinal"]
-        self.root, self.scratch, self.report = root, scratch, report
+        self.root, self.scratch, self.report, self.tell = root, scratch, report, tell
+        self.careful: dict[str, Any] | None = None  # the budgets of a unit that has ended its worker
         self.context = Context(seed=self.params.get("seed", 0), artifacts=self._artifacts())
         self.produced = Produced()
 
     def _artifacts(self) -> dict[str, Path]:
         return {name: self.root / path for name, path in self.params.get("artifacts", {}).items()}
+
+    def at(self, phase: str) -> None:
+        """Say what is at work now: `load ...`, `read`, `measure`."""
+        self.tell({"at": phase})
 
     def parts(self) -> list[Path]:
         return [self.root / p for p in self.params["parts"]]
@@ -58,25 +74,92 @@ class Job:
 def measure(job: Job) -> Produced:
     """One pass over one slice. The first pass reads the input, later ones read what earlier passes stored."""
     stages = [make_stage(s["name"], s["config"]) for s in job.params["stages"]]
-    gates = [[Rule.model_validate(r) for r in s["gates"]] for s in job.params["stages"]]
-    opened = [open_stage(s, job.context, g) for s, g in zip(stages, gates, strict=True)]
-    batches, alive = _first_input(job) if "slice" in job.params else _stored_input(job, stages)
-    schema = stored_schema(job.params["schema"])
-    with TableWriter(job.out(f"{job.step}/{job.key}.parquet"), schema) as writer:
-        for batch in run_pass(batches, alive, opened):
-            writer.write(batch)
-            size = pc.sum(batch.column("payload_bytes")).as_py() if "payload_bytes" in batch.schema.names else 0
-            job.report(batch.num_rows, size or 0, 0)
+    isolated = Isolated(_opened(job, stages), job.context)
+    through = _nurse(isolated, job) if job.careful else Plain(isolated, job)
+    batches = _first_input(job) if "slice" in job.params else _stored_input(job, stages)
+    recorded, row = recorded_in(job.params), 0
+    with TableWriter(job.out(f"{job.step}/{job.key}.parquet"), stored_schema(job.params["schema"])) as writer:
+        for batch, living in _told(batches, job):
+            here = {n - row: recorded[n] for n in recorded if row <= n < row + batch.num_rows}
+            batch = marked(batch, list(here), *zip(*here.values(), strict=True)) if here else marked(batch, [], [], [])
+            living[list(here)] = False
+            for done in through(batch, living, row):
+                writer.write(done)
+            row += batch.num_rows
     _check_conservation(job, writer.digest.rows)
+    kinds = Counter(reason for reason, _ in (recorded | through.found).values())
+    job.produced.extra = {RECORDED: dict(sorted(kinds.items()))} if kinds else {}
     return job.finish(writer.digest.rows, writer.digest.hexdigest())
 
 
-def _first_input(job: Job) -> tuple[Iterator[pa.RecordBatch], Iterator[Mask]]:
+def _opened(job: Job, stages: Sequence[Stage]) -> list[Opened]:
+    """Every stage loaded and warm: kernels compile on an empty batch, before any document is at work."""
+    opened = []
+    for stage, told in zip(stages, job.params["stages"], strict=True):
+        job.at(f"load stage {stage.name!r}")
+        try:
+            one = open_stage(stage, job.context, [Rule.model_validate(r) for r in told["gates"]])
+        except (WinnowError, MemoryError):
+            raise
+        except Exception as error:
+            if is_storage(error):
+                raise
+            traceback.print_exc()
+            raise UsageError(f"stage {stage.name!r} can't be loaded: {type(error).__name__}: {error}") from error
+        _warm(one, job.context)
+        opened.append(one)
+    return opened
+
+
+def _warm(stage: Opened, ctx: Context) -> None:
+    before = Counter(ctx.counters)
+    with contextlib.suppress(Exception):  # the first batch will tell
+        stage.call(pa.RecordBatch.from_pylist([], stage.reads))
+    ctx.counters.clear()
+    ctx.counters.update(before)
+
+
+def _nurse(isolated: Isolated, job: Job) -> "Nurse":
+    from pipeline.nurse import Nurse
+    from pipeline.watch import Limits
+
+    told = dict(job.careful or {})
+    memory = told.pop("memory")
+    return Nurse(isolated, job, Limits(**told), memory)
+
+
+class Plain:
+    """Batches through the stages of this very process."""
+
+    def __init__(self, isolated: Isolated, job: Job) -> None:
+        self._isolated, self._job, self._pace = isolated, job, Pace()
+        self.found: dict[int, tuple[str, str]] = {}
+
+    def __call__(self, batch: pa.RecordBatch, living: Mask, first: int) -> Iterator[pa.RecordBatch]:
+        for piece, mask in in_pieces(batch, living, self._pace):
+            done = self._isolated(piece, mask)
+            self._job.report(done.num_rows, payload_of(done), 0)
+            yield done
+
+
+Input = Iterator[tuple[pa.RecordBatch, Mask]]  # rows, and which of them are to be measured
+
+
+def _told(batches: Input, job: Job) -> Input:
+    """The same, with word to the supervisor of when reading and when measuring is at work."""
+    job.at("read")
+    for both in batches:
+        job.at("measure")
+        yield both
+        job.at("read")
+
+
+def _first_input(job: Job) -> Input:
     source = job.params["reader"]
     reader = source_class(source["format"])(**source["config"])
     gates = [Rule.model_validate(r) for r in source["gates"]]
-    batches = _with_source(reader.read(job.context, Slice(**job.params["slice"])), source)
-    return _tee(batches, lambda batch: ~any_failing(batch, gates))
+    for batch in _with_source(reader.read(job.context, Slice(**job.params["slice"])), source):
+        yield batch, ~any_failing(batch, gates)
 
 
 def _with_source(batches: Iterator[pa.RecordBatch], source: dict[str, Any]) -> Iterator[pa.RecordBatch]:
@@ -88,36 +171,14 @@ def _with_source(batches: Iterator[pa.RecordBatch], source: dict[str, Any]) -> I
         yield batch
 
 
-def _stored_input(job: Job, stages: Sequence[Stage]) -> tuple[Iterator[pa.RecordBatch], Iterator[Mask]]:
-    wanted = dict.fromkeys(["id", *(n for s in stages for n in s.reads.names)])
+def _stored_input(job: Job, stages: Sequence[Stage]) -> Input:
+    wanted = dict.fromkeys(["id", *WORKER.names, *(n for s in stages for n in s.reads.names)])
     added = {n for s in stages for n in s.adds.names}
     gated = read_table([job.root / job.params["verdict"]], ["gated"]).column("gated").to_numpy()
-    offset = 0
-
-    def alive(batch: pa.RecordBatch) -> Mask:
-        nonlocal offset
-        offset += batch.num_rows
-        return np.asarray(~gated[offset - batch.num_rows : offset], np.bool_)
-
-    return _tee(read_columns(job.parts(), [n for n in wanted if n not in added]), alive)
-
-
-def _tee(
-    batches: Iterator[pa.RecordBatch], alive: Callable[[pa.RecordBatch], Mask]
-) -> tuple[Iterator[pa.RecordBatch], Iterator[Mask]]:
-    """Two iterators in step over one: the batches, and which of their rows are alive."""
-    masks: list[Mask] = []
-
-    def both() -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            masks.append(alive(batch))
-            yield batch
-
-    def ready() -> Iterator[Mask]:
-        while masks:
-            yield masks.pop()
-
-    return both(), ready()
+    row = 0
+    for batch in read_columns(job.parts(), [n for n in wanted if n not in added]):
+        row += batch.num_rows
+        yield batch, np.asarray(~gated[row - batch.num_rows : row], np.bool_)
 
 
 def _check_conservation(job: Job, rows: int) -> None:

@@ -12,19 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from pipeline.watch import NO_MEMORY, die_with_parent
+
 _QUIET_SECONDS = 0.2  # progress lines at most this often
 
 
 def main() -> None:
     """Serve units until stdin closes. `argv[1]` is the store's root."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the protocol
     root = Path(sys.argv[1])
     for line in sys.stdin:
         task = json.loads(line)
-        _answer(channel, _work(task["unit"], root, root / task["scratch"], channel))
+        _answer(channel, _work(task, root, channel))
 
 
 def _answer(channel: TextIO, value: dict[str, Any]) -> None:
@@ -32,16 +34,21 @@ def _answer(channel: TextIO, value: dict[str, Any]) -> None:
     channel.flush()
 
 
-def _work(unit: dict[str, Any], root: Path, scratch: Path, channel: TextIO) -> dict[str, Any]:
+def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
     from pipeline.errors import WinnowError
     from pipeline.work import Job, describe_files
 
     try:
-        job = Job(unit, root, scratch, _reporter(channel))
+        unit = task["unit"]
+        job = Job(unit, root, root / task["scratch"], _reporter(channel), lambda value: _answer(channel, value))
+        job.careful = task.get("careful")
         produced = unit_function(unit["kind"])(job)
         files = describe_files(job)
     except WinnowError as error:
         return {"failed": str(error), "exit_code": error.exit_code}
+    except MemoryError:  # like a crash: the supervisor finds out whose fault it is
+        traceback.print_exc()
+        os._exit(NO_MEMORY)
     except Exception as error:  # whatever it is, the supervisor must hear of it
         traceback.print_exc()
         if isinstance(error, OSError) and error.errno is not None:
@@ -49,7 +56,7 @@ def _work(unit: dict[str, Any], root: Path, scratch: Path, channel: TextIO) -> d
             return {"failed": f"{place}: {error.strerror}; mend it, then run again", "exit_code": 74}
         return {"failed": f"{type(error).__name__}: {error}", "exit_code": 1}
     done = {k: getattr(produced, k) for k in ("rows", "data_digest", "counters", "extra")}
-    return {"done": done | {"files": files}}
+    return {"done": done | {"files": files, "key": job.key}}
 
 
 def unit_function(kind: str) -> Callable[[Any], Any]:
@@ -96,20 +103,6 @@ def _reporter(channel: TextIO) -> Callable[[int, int, int], None]:
             last = monotonic()
 
     return report
-
-
-def _die_with_parent() -> None:
-    """Linux sends SIGKILL when the supervisor is gone, so that no orphan works on."""
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    parent = os.getppid()
-    try:
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return  # not Linux: closing stdin ends the loop
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""Measure batches so that a stage which raises costs one document, not the run."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.judge import Mask
+from pipeline.errors import WinnowError
+from pipeline.passes import Opened, StageFailed, run_batch
+from pipeline.schemas import WORKER
+from stages.base import Context
+
+STAGE_ERROR = "stage_error"
+PIECE_SECONDS = 0.2  # a piece takes about so long: what is lost when it fails, and the time between two signs of life
+_FUSE = 20  # documents in a unit that may fail before their share counts
+
+
+class Isolated:
+    """The stages of a pass, behind a wall. Returns every row with `worker__error` and `worker__stage` filled in.
+
+    A document on which a stage raises has nulls for all stages and the error `stage_error`: a pure function of the
+    document, so it is no recording. Where more than half of more than 20 fail, the stage is at fault: WinnowError.
+    """
+
+    def __init__(self, stages: Sequence[Opened], ctx: Context) -> None:
+        self.stages, self.ctx = stages, ctx
+        self.at: Callable[[int], None] = lambda stage: None
+        self._seen = self._failed = 0
+
+    def __call__(self, batch: pa.RecordBatch, living: Mask) -> pa.RecordBatch:
+        before = Counter(self.ctx.counters)
+        try:
+            done = run_batch(batch, living, self.stages, self.at)
+            self._seen += batch.num_rows
+            return done
+        except StageFailed as failure:
+            self._restore(before)
+            return self._one_by_one(batch, living) if batch.num_rows > 1 else self._failing(batch, failure)
+
+    def _one_by_one(self, batch: pa.RecordBatch, living: Mask) -> pa.RecordBatch:
+        rows = [self(batch.slice(n, 1), living[n : n + 1]) for n in range(batch.num_rows)]
+        return pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
+
+    def _failing(self, row: pa.RecordBatch, failure: StageFailed) -> pa.RecordBatch:
+        self._seen += 1
+        self._failed += 1
+        if self._failed > _FUSE and 2 * self._failed > self._seen:
+            raise WinnowError(f"{failure} on {self._failed} of {self._seen} documents; the stage is at fault, not they")
+        return self.without(row, STAGE_ERROR, failure.stage)
+
+    def without(self, row: pa.RecordBatch, reason: str, stage: str) -> pa.RecordBatch:
+        """One row that no stage measures, and why."""
+        return run_batch(marked(row, [0], [reason], [stage]), np.zeros(1, np.bool_), self.stages)
+
+    def _restore(self, counters: "Counter[str]") -> None:
+        self.ctx.counters.clear()
+        self.ctx.counters.update(counters)
+
+
+def marked(batch: pa.RecordBatch, rows: Sequence[int], reasons: Sequence[str], stages: Sequence[str]) -> pa.RecordBatch:
+    """The batch with the worker's columns, filled in for these rows; what an earlier pass has said stays."""
+    found = dict(zip(batch.schema.names, batch.columns, strict=True))
+    for name, values in zip(WORKER.names, (reasons, stages), strict=True):
+        old = found.get(name, pa.nulls(batch.num_rows, pa.string()))
+        if len(rows):
+            mask = np.zeros(batch.num_rows, np.bool_)
+            mask[list(rows)] = True
+            old = pc.replace_with_mask(old, pa.array(mask), pa.array(list(values), pa.string()))
+        found[name] = old
+    return pa.RecordBatch.from_arrays(list(found.values()), names=list(found))
+
+
+def in_pieces(batch: pa.RecordBatch, living: Mask, pace: "Pace") -> Iterator[tuple[pa.RecordBatch, Mask]]:
+    """A batch in pieces of about PIECE_SECONDS each, by the pace of the last ones."""
+    at = 0
+    while at < batch.num_rows:
+        piece = batch.slice(at, pace.rows)
+        mask = living[at : at + piece.num_rows]
+        at += piece.num_rows
+        began = monotonic()
+        yield piece, mask
+        pace.took(piece.num_rows, monotonic() - began)
+
+
+class Pace:
+    """How many rows make a piece. Only the size of pieces depends on it, never a result."""
+
+    def __init__(self) -> None:
+        self.rows = 1
+
+    def took(self, rows: int, seconds: float) -> None:
+        fitting = rows * PIECE_SECONDS / max(seconds, 1e-6)
+        self.rows = int(max(1, min(2 * rows, fitting)))
+
+
+def payload_of(batch: pa.RecordBatch) -> int:
+    """Bytes of the documents as the balance counts them; 0 in a pass that does not carry them."""
+    return pc.sum(batch.column("payload_bytes")).as_py() or 0 if "payload_bytes" in batch.schema.names else 0
+
+
+def recorded_in(params: dict[str, Any]) -> dict[int, tuple[str, str]]:
+    """Row of the unit -> (reason, stage), from the recordings handed out with it."""
+    return {r["row"]: (r["reason"], r["stage"]) for r in params.get("recordings", ())}

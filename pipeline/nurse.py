@@ -1,0 +1,259 @@
+"""Measure a unit that has ended its worker: documents at work in forked children, the guilty ones found and passed over.
+
+The worker has loaded and warmed the stages and touches no document itself; each child is a fresh copy of it. A child says
+in shared memory what it is at and writes every finished piece to disk, so its death costs the piece at work. A piece that
+ends a child is done again row by row; a row that ends two fresh children in which it was the first and only document at
+work is guilty. A child that dies of a signal nobody here sent is simply replaced.
+"""
+
+import gc
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pyarrow as pa
+
+from filters.judge import Mask
+from pipeline.errors import Incomplete, WinnowError
+from pipeline.isolate import Isolated, Pace, in_pieces, payload_of
+from pipeline.watch import (
+    CRASHED,
+    NO_MEMORY,
+    OUT_OF_MEMORY,
+    OUTSIDE_ATTEMPTS,
+    TICK_SECONDS,
+    Limits,
+    Watch,
+    die_with_parent,
+    own_doing,
+    told_status,
+)
+
+if TYPE_CHECKING:
+    from pipeline.work import Job
+
+_FAILED = 72  # exit status of a child whose error is no document's fault
+_ALONE = 2  # fresh children a document has to end before it is guilty
+_LIFE_SECONDS = 2.0  # a sign of life to the supervisor at least so often
+_SAMPLE_BYTES = 1 << 20
+_FUSE = 20  # documents in a unit that may be guilty before their share counts
+_NOTE = struct.Struct("=4q")  # first row at work, row behind the last one, stage, rows finished and on disk
+
+
+class Note:
+    """A few numbers in memory shared by a child and its parent."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _NOTE.size)
+
+    def write(self, *, begin: int, end: int, stage: int, finished: int) -> None:
+        self._memory[:] = _NOTE.pack(begin, end, stage, finished)
+
+    def stage(self, number: int) -> None:
+        struct.pack_into("=q", self._memory, 16, number)
+
+    def read(self) -> tuple[int, int, int, int]:
+        begin, end, stage, finished = _NOTE.unpack(self._memory[:])
+        return begin, end, stage, finished
+
+
+@dataclass(frozen=True)
+class End:
+    """How a child ended: rows it finished, the rows and stage at work, why (empty: all done, None: an outside signal)."""
+
+    finished: list[pa.RecordBatch]
+    begin: int
+    end: int
+    stage: int
+    why: str | None
+
+
+class Nurse:
+    """Batches through the stages in children. `found`: row of the unit -> (reason, stage) for the guilty."""
+
+    def __init__(self, isolated: Isolated, job: "Job", limits: Limits, memory: int) -> None:
+        self._isolated, self._job, self._limits, self._memory = isolated, job, limits, memory
+        self._note, self._pace = Note(), Pace()
+        self._names = [name for name, _ in job.params["schema"]]
+        self._outside, self._said = 0, 0.0
+        self.found: dict[int, tuple[str, str]] = {}
+
+    def __call__(self, batch: pa.RecordBatch, living: Mask, first: int) -> Iterator[pa.RecordBatch]:
+        """The rows of `batch` in order, measured. first: row of the unit the batch begins with."""
+        at = single_until = alone = 0
+        while at < batch.num_rows:
+            start = at
+            end = self._child(batch, living, start, single_until)
+            for done in end.finished:
+                self._job.report(done.num_rows, payload_of(done), 0)
+                at += done.num_rows
+                yield done
+            if end.why is None:
+                self._replaced()
+            elif end.why and end.end - end.begin > 1:
+                single_until = end.end
+            elif end.why:
+                alone = alone + 1 if at == start else 0
+                single_until = max(single_until, at + 1)
+                if alone >= _ALONE:
+                    yield self._guilty(batch.slice(at, 1), first + at, end)
+                    at, alone = at + 1, 0
+
+    def _replaced(self) -> None:
+        self._outside += 1
+        if self._outside > OUTSIDE_ATTEMPTS:
+            raise Incomplete(f"{self._job.step}: unit {self._job.ordinal} was killed from outside again and again")
+
+    def _guilty(self, row: pa.RecordBatch, number: int, end: End) -> pa.RecordBatch:
+        stage = self._isolated.stages[end.stage].name
+        identity = row.column("id")[0].as_py()
+        self.found[number] = (str(end.why), stage)
+        if len(self.found) > _FUSE and 2 * len(self.found) > number:
+            many = f"{len(self.found)} of {number + 1} documents of {self._job.step}"
+            raise WinnowError(
+                f"stage {stage!r} ends its process ({end.why}) on {many}; the stage is at fault, not they"
+            )
+        told = {"row": number, "id": identity, "reason": end.why, "stage": stage}
+        self._job.tell({"recorded": told, "sample": self._sample(row, identity)})
+        return self._isolated.without(row, str(end.why), stage)
+
+    def _sample(self, row: pa.RecordBatch, identity: str) -> str:
+        """The head of the page as a file in scratch; its name."""
+        found = {n: row.column(n)[0].as_py() for n in ("html", "text") if n in row.schema.names}
+        html, text = found.get("html"), found.get("text")
+        name = f"{identity}.{'html' if html else 'txt'}"
+        data: bytes = html or (text or "").encode()
+        (self._job.scratch / name).write_bytes(data[:_SAMPLE_BYTES])
+        return name
+
+    def _child(self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int) -> End:
+        """Fork, wait, gather what was finished."""
+        spool = self._job.scratch / "finished.arrow"
+        spool.unlink(missing_ok=True)
+        self._note.write(begin=start, end=start, stage=0, finished=0)
+        gc.freeze()
+        pid = os.fork()
+        if pid == 0:
+            self._run_child(lambda: self._work(batch, living, start, single_until, spool))
+        status, ended_for = self._wait(pid)
+        begin, end, stage, finished = self._note.read()
+        done = self._gather(spool, finished)
+        if status == 0 and begin == batch.num_rows:
+            return End(done, begin, end, stage, "")
+        return End(done, begin, end, stage, self._reason(status, ended_for))
+
+    def _reason(self, status: int, ended_for: str) -> str | None:
+        if ended_for:
+            return ended_for
+        if status == _FAILED:
+            self._raise_failure()
+        if status == NO_MEMORY:
+            return OUT_OF_MEMORY
+        print(f"a document ended its process: {told_status(status)}", file=sys.stderr, flush=True)
+        return CRASHED if own_doing(status) else None
+
+    def _wait(self, pid: int) -> tuple[int, str]:
+        """Exit status of the child as `Popen.returncode`, and the budget it was ended for, if any."""
+        watch, why, seen = Watch(pid, self._limits, self._memory, loading=False), "", self._note.read()
+        while True:
+            gone, status = _reaped(pid, TICK_SECONDS)
+            if gone:
+                return os.waitstatus_to_exitcode(status), why
+            if (now := self._note.read()[:3]) != seen[:3]:
+                seen = (*now, 0)
+                watch.progressed()
+            if not why and (why := watch.look()):
+                os.kill(pid, signal.SIGKILL)
+            self._sign_of_life()
+
+    def _sign_of_life(self) -> None:
+        if time.monotonic() - self._said > _LIFE_SECONDS:
+            self._said = time.monotonic()
+            self._job.at("nurse")
+
+    def _work(self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int, spool: Path) -> None:
+        """In the child: piece after piece from `start` on, row by row up to `single_until`."""
+        counters, at, finished = self._isolated.ctx.counters, start, 0
+        self._isolated.at = self._note.stage
+        with open(spool, "wb") as file:
+            writer: Any = None
+            for piece, mask in self._pieces(batch, living, start, single_until):
+                self._note.write(begin=at, end=at + piece.num_rows, stage=0, finished=finished)
+                before = Counter(counters)
+                done = self._isolated(piece, mask).select(self._names)
+                writer = writer or pa.ipc.new_stream(file, done.schema)
+                told = {"counters": json.dumps({k: v - before[k] for k, v in counters.items()})}
+                writer.write_batch(done, custom_metadata=told)
+                file.flush()
+                at, finished = at + piece.num_rows, finished + piece.num_rows
+                self._note.write(begin=at, end=at, stage=0, finished=finished)
+
+    def _run_child(self, work: Callable[[], None]) -> NoReturn:
+        """Never returns, never cleans up what belongs to the parent."""
+        status = 0
+        try:
+            die_with_parent()
+            work()
+        except MemoryError:
+            status = NO_MEMORY
+        except (OSError, WinnowError) as error:
+            (self._job.scratch / "failure.json").write_text(json.dumps(_told(error)))
+            status = _FAILED
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        finally:
+            os._exit(status)
+
+    def _raise_failure(self) -> NoReturn:
+        told = json.loads((self._job.scratch / "failure.json").read_text())
+        raise OSError(*told) if len(told) > 1 else WinnowError(*told)
+
+    def _pieces(
+        self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int
+    ) -> Iterator[tuple[pa.RecordBatch, Mask]]:
+        for row in range(start, single_until):
+            yield batch.slice(row, 1), living[row : row + 1]
+        rest = max(start, single_until)
+        yield from in_pieces(batch.slice(rest), living[rest:], self._pace)
+
+    def _gather(self, spool: Path, finished: int) -> list[pa.RecordBatch]:
+        """The pieces a child has finished, and its counters. A torn last piece is left out."""
+        done: list[pa.RecordBatch] = []
+        if not finished:
+            return done
+        with open(spool, "rb") as file, pa.ipc.open_stream(file) as reader:
+            while finished > 0:
+                batch, told = reader.read_next_batch_with_custom_metadata()
+                self._isolated.ctx.counters.update(json.loads(told["counters"]))
+                done.append(batch)
+                finished -= batch.num_rows
+        return done
+
+
+def _told(error: OSError | WinnowError) -> list[Any]:
+    """What makes the error anew on the other side."""
+    return [error.errno, error.strerror, error.filename] if isinstance(error, OSError) else [str(error)]
+
+
+def _reaped(pid: int, seconds: float) -> tuple[bool, int]:
+    """Wait so long for a child's end. (whether it has ended, its wait status)."""
+    handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    if handle is not None:
+        select.select([handle], [], [], seconds)
+        os.close(handle)
+    else:
+        time.sleep(min(seconds, 0.01))
+    gone, status = os.waitpid(pid, os.WNOHANG)
+    return gone == pid, status

@@ -1,0 +1,93 @@
+"""Stages that crash, hang, leak and raise: the run ends well, only the guilty documents are in quarantine."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.explain import explain
+from pipeline.runs import Result, load_run, run
+from pipeline.verify import verify
+from pipeline.watch import Limits
+from tests.e2e.test_core import tree
+from tests.faults import evil
+
+LIMITS = Limits(cpu_seconds=4, idle_seconds=4, memory_bytes=700 << 20)
+REASONS = {
+    "spin": "timeout",
+    "spin_nogil": "timeout",
+    "sleep": "timeout",
+    "leak": "out_of_memory",
+    "memory_error": "out_of_memory",
+    "segfault": "crashed",
+    "abort": "crashed",
+    "leave": "crashed",
+    "fpe": "crashed",
+    "raise": "stage_error",
+    "leave_a_child": "crashed",
+}
+STAGE = "evil"
+
+
+@pytest.fixture(autouse=True)
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil.install(tmp_path / "plugin", monkeypatch)
+
+
+def project(folder: Path, texts: list[str], stages: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    rows = [json.dumps({"id": f"row-{n}", "text": text}) for n, text in enumerate(texts)]
+    (folder / "rows.jsonl").write_text("\n".join(rows))
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        f"name: evil\noutput: out\nsources: {{rows: {{read: {{jsonl: rows.jsonl}}}}}}\nstages: {stages}\n"
+    )
+    return recipe
+
+
+def texts_with(*deeds: str, honest: int = 40) -> list[str]:
+    """Honest texts, the evil ones spread among them."""
+    texts = [f"honest text {n}" for n in range(honest)]
+    for number, deed in enumerate(deeds):
+        texts.insert((number + 1) * honest // (len(deeds) + 1), f"EVIL {deed} {number}")
+    return texts
+
+
+def fates(result: Result) -> dict[str, tuple[str, str]]:
+    """record key -> (reason, stage at work) of all in quarantine."""
+    rows = load_run(result.output).ledger().filter(pl.col("action") == "quarantine").collect().to_dicts()
+    assert {row["stage"] for row in rows} <= {"worker"}
+    return {row["record_key"]: (row["reason"], row["value_str"]) for row in rows}
+
+
+def expected(texts: list[str], stage: str = STAGE) -> dict[str, tuple[str, str]]:
+    evil_ones = {f"row-{n}": t.split()[1] for n, t in enumerate(texts) if t.startswith("EVIL")}
+    return {key: (REASONS[deed], stage) for key, deed in evil_ones.items()}
+
+
+def test_every_deed_costs_its_document_and_no_other(tmp_path: Path) -> None:
+    """Each guilty document with the right reason and stage, the rest kept, and the same bytes from a second run's replay."""
+    texts = texts_with(*REASONS)
+    recipe = project(tmp_path / "p", texts, "[evil]")
+    result = run(recipe, workers=2, limits=LIMITS)
+    assert fates(result) == expected(texts)
+    documents = result.manifest["balance"]["documents"]
+    assert documents["kept"] == 40 and sum(documents["quarantined"].values()) == len(REASONS)
+    recorded = {"crashed": 5, "out_of_memory": 2, "timeout": 3}
+    assert result.manifest["recordings"] == recorded
+    assert len(list((result.output / "state/logs/quarantined").iterdir())) == sum(recorded.values())
+    before = tree(result.output)
+    assert verify(result.output)["ok"]
+    replay_measures_to_the_same_bytes(result, recipe, before)
+
+
+def replay_measures_to_the_same_bytes(result: Result, recipe: Path, before: dict[str, str]) -> None:
+    """A unit is a pure function of its inputs and recordings: no budget can be exceeded any more."""
+    for folder in ("state/passes", "state/verdicts", "pool", "ledger"):
+        for path in sorted((result.output / folder).rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+    again = run(recipe, workers=1, limits=Limits(cpu_seconds=60))
+    assert again.done["measure 1"] > 0
+    assert tree(again.output) == before
+    assert explain(again.output, "row-3")["documents"][0]["fate"]["reason"] in REASONS.values()
