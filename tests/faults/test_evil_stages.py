@@ -1,6 +1,7 @@
 """Stages that crash, hang, leak and raise: the run ends well, only the guilty documents are in quarantine."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,7 @@ from pipeline.watch import Limits
 from tests.e2e.test_core import tree
 from tests.faults import evil
 
-LIMITS = Limits(cpu_seconds=4, idle_seconds=4, memory_bytes=700 << 20)
+LIMITS = Limits(cpu_seconds=3, idle_seconds=3, memory_bytes=700 << 20)
 REASONS = {
     "spin": "timeout",
     "spin_nogil": "timeout",
@@ -66,15 +67,18 @@ def expected(texts: list[str], stage: str = STAGE) -> dict[str, tuple[str, str]]
     return {key: (REASONS[deed], stage) for key, deed in evil_ones.items()}
 
 
-def test_every_deed_costs_its_document_and_no_other(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "deeds", [("segfault", "raise", "sleep"), pytest.param(tuple(REASONS), marks=pytest.mark.slow)], ids=["some", "all"]
+)
+def test_every_deed_costs_its_document_and_no_other(tmp_path: Path, deeds: tuple[str, ...]) -> None:
     """Each guilty document with the right reason and stage, the rest kept, and the same bytes from a second run's replay."""
-    texts = texts_with(*REASONS)
+    texts = texts_with(*deeds)
     recipe = project(tmp_path / "p", texts, "[evil]")
     result = run(recipe, workers=2, limits=LIMITS)
     assert fates(result) == expected(texts)
     documents = result.manifest["balance"]["documents"]
-    assert documents["kept"] == 40 and sum(documents["quarantined"].values()) == len(REASONS)
-    recorded = {"crashed": 5, "out_of_memory": 2, "timeout": 3}
+    assert documents["kept"] == 40 and sum(documents["quarantined"].values()) == len(deeds)
+    recorded = dict(Counter(REASONS[deed] for deed in deeds if deed != "raise"))
     assert result.manifest["recordings"] == recorded
     assert len(list((result.output / "state/logs/quarantined").iterdir())) == sum(recorded.values())
     before = tree(result.output)
@@ -90,4 +94,5 @@ def replay_measures_to_the_same_bytes(result: Result, recipe: Path, before: dict
     again = run(recipe, workers=1, limits=Limits(cpu_seconds=60))
     assert again.done["measure 1"] > 0
     assert tree(again.output) == before
-    assert explain(again.output, "row-3")["documents"][0]["fate"]["reason"] in REASONS.values()
+    guilty = load_run(again.output).ledger().select("record_key", "reason").collect().to_dicts()[0]
+    assert explain(again.output, guilty["record_key"])["documents"][0]["fate"]["reason"] == guilty["reason"]
