@@ -35,6 +35,7 @@ MOST_TITLES = 30  # lines after a heading of related pages
 TITLES_WITHIN = 12  # the same, bullets only, where the main text still follows
 TAIL_WINDOW = 12  # lines (chinese.md)
 TAIL_HITS = 3  # fewest hits of a tail
+WEAK_END = 3  # lines of weak promotion at the end of a text that go without a hit
 PROSE_SHARE = 4  # of the prose of a text, a quarter: what has more of it behind itself stands inside the main text
 
 
@@ -284,6 +285,32 @@ def cut_tail(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None
             return
 
 
+@helper
+def drop_weak_end(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None:
+    """The end of a text that is promotion line by line, though no line of it goes alone.
+
+    From the last line back as long as lines go or are weak promotion; it goes if it holds WEAK_END such lines that are
+    no prose, and is less than a third of the text.
+    """
+    every, behind, weak = 0, 0, 0
+    for place in range(count):
+        every += lines.signs[order[place]]
+    first = count
+    for back in range(count):
+        at = order[count - 1 - back]
+        loose = reason[at] == STAYS
+        if loose and not (lines.level[at] == WEAK and lines.flags[at] & PROMOTION):
+            break
+        behind += lines.signs[at]
+        weak += loose and not is_prose(lines, at)
+        first = count - 1 - back
+    if weak < WEAK_END or 3 * behind >= every:
+        return
+    for place in range(first, count):
+        if reason[order[place]] == STAYS and not is_paragraph(lines, order[place]):
+            reason[order[place]] = lines.rule[order[place]]
+
+
 @kernel
 def judge_blocks(lines: Lines, line_low: Buffer, reason: Buffer) -> None:
     """Fill `reason`: the rule (>= 0) or block rule (< -1) that drops a line, STAYS for those that stay."""
@@ -303,5 +330,6 @@ def judge_blocks(lines: Lines, line_low: Buffer, reason: Buffer) -> None:
         fill_gaps(lines, here, count, reason)
         lead_in(lines, here, count, reason)
         drop_other_pages(lines, here, count, reason)
+        drop_weak_end(lines, here, count, reason)
         rest = without_interleaved(lines, here, count, reason)
         cut_tail(lines, rest, len(rest), reason)
