@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 EXTRAS := crawl,train,dev
 
-.PHONY: demo test check format slow clean help
+.PHONY: demo test check format slow bench clean help
 
 help:
 	@echo "make demo    the newcomer's whole run, offline"
 	@echo "make test    the tests        make slow   the long ones"
 	@echo "make check   ruff and mypy    make format rewrite the layout"
+	@echo "make bench   beside datatrove and others, writes docs/benchmarks.md (BENCH=--help for its options)"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +30,16 @@ test: $(STAMP)
 slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
 
+# The peers pin other versions than we do (datatrove: trafilatura < 1.12), so they get an environment of their own.
+PEERS := .venv-bench/.installed
+$(PEERS): tests/benchmarks/peers.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet -r tests/benchmarks/peers.txt
+	touch $@
+
+bench: $(STAMP) $(PEERS)
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
 check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,4 +50,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-bench build dist *.egg-info

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from filters.judge import KEPT, Mask, any_failing, first_failing
 from filters.rule import Rule
+from pipeline.compiling import one_at_a_time
 from pipeline.digest import digest_table, file_sha256
 from pipeline.errors import UsageError, WinnowError, is_storage
 from pipeline.isolate import Isolated, Pace, in_pieces, marked, payload_of, recorded_in
@@ -97,18 +98,23 @@ def _opened(job: Job, stages: Sequence[Stage]) -> list[Opened]:
     opened = []
     for stage, told in zip(stages, job.params["stages"], strict=True):
         job.at(f"load stage {stage.name!r}")
-        try:
-            one = open_stage(stage, job.context, [Rule.model_validate(r) for r in told["gates"]])
-        except (WinnowError, MemoryError):
-            raise
-        except Exception as error:
-            if is_storage(error):
-                raise
-            traceback.print_exc()
-            raise UsageError(f"stage {stage.name!r} can't be loaded: {type(error).__name__}: {error}") from error
-        _warm(one, job.context)
-        opened.append(one)
+        with one_at_a_time(stage.name):
+            opened.append(_loaded(stage, job.context, [Rule.model_validate(r) for r in told["gates"]]))
+            _warm(opened[-1], job.context)
     return opened
+
+
+def _loaded(stage: Stage, ctx: Context, gates: Sequence[Rule]) -> Opened:
+    """Raises UsageError for a stage that can't be loaded; want of memory and of storage go through."""
+    try:
+        return open_stage(stage, ctx, gates)
+    except (WinnowError, MemoryError):
+        raise
+    except Exception as error:
+        if is_storage(error):
+            raise
+        traceback.print_exc()
+        raise UsageError(f"stage {stage.name!r} can't be loaded: {type(error).__name__}: {error}") from error
 
 
 def _warm(stage: Opened, ctx: Context) -> None:

@@ -1,9 +1,8 @@
 """Label each document with its language and script."""
 
 import hashlib
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -12,9 +11,6 @@ from filters.rule import Condition, Rule, Value, rule
 from stages import language_model
 from stages.base import BatchFn, Context, ModelFile, Stage, columns, threshold
 from stages.language_codes import iso639_3
-
-if TYPE_CHECKING:
-    from stages.language_identify import Identifier
 
 MAX_CHARS = 2_000  # 99.55 % of web pages get the same label as by their whole text, at 5 times the speed
 
@@ -74,13 +70,13 @@ class Language(Stage):
         )
 
     def open(self, ctx: Context) -> BatchFn:
-        from stages.language_identify import Identifier
+        from stages.language_identify import identifier
 
         path = Path(self.model.path) if self.model.path else language_model.find()
-        identifier = Identifier(language_model.checked(path, self.model.sha256))
+        identify_all = identifier(path, self.model.sha256)
 
         def label(batch: pa.RecordBatch) -> pa.RecordBatch:
-            found = identifier(batch.column("text"), self.max_chars)
+            found = identify_all(batch.column("text"), self.max_chars)
             cells = [found.language, found.script, found.score, found.han, found.kana]
             return pa.record_batch(cells, schema=self.adds)
 
@@ -117,13 +113,7 @@ def identify(texts: list[str]) -> list[tuple[str, str, float]]:
 
     Raises ModelMissing, with the command that fetches it, when the model is not on this machine.
     """
-    from stages.language_identify import identified
+    from stages.language_identify import identified, identifier
 
-    return identified(_default_identifier(language_model.find())(pa.array(texts, pa.string()), MAX_CHARS))
-
-
-@cache
-def _default_identifier(path: Path) -> "Identifier":
-    from stages.language_identify import Identifier
-
-    return Identifier(language_model.checked(path, language_model.SHA256))
+    default = identifier(language_model.find(), language_model.SHA256)
+    return identified(default(pa.array(texts, pa.string()), MAX_CHARS))

@@ -1,5 +1,6 @@
 """A language for each text: fastText's label, corrected for Chinese and Japanese by the characters themselves."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stages.language_codes import of_label
+from stages.language_model import checked
 from stages.scripts import JAPANESE_KANA, dominant_script, han_share, kana_share, script_counts
 
 MOST_HAN = 0.5  # of the letters: from here a text is written in Han characters, whatever the model says
@@ -58,6 +60,12 @@ class Identifier:
         return np.array(codes, "U3"), np.minimum(np.array(scores, np.float32), 1)
 
 
+@lru_cache(maxsize=4)
+def identifier(path: Path, sha256: str) -> Identifier:
+    """The model in this file, loaded once per process. Raises ModelMissing if its bytes have another hash."""
+    return Identifier(checked(path, sha256))
+
+
 def _loaded(path: Path) -> Any:
     import fasttext
 
@@ -81,13 +89,20 @@ def _corrected(
     """
     in_han = han + kana >= MOST_HAN
     japanese = in_han & (kana > JAPANESE_KANA)
-    cantonese = in_han & ~japanese & np.isin(language, ("cmn", "yue")) & _is_cantonese(heads)
+    cantonese = _cantonese_among(in_han & ~japanese & np.isin(language, ("cmn", "yue")), heads)
     misread = in_han & (~np.isin(language, _IN_HAN) | (language == "jpn"))
     chinese = ~japanese & ~cantonese & (misread | (language == "yue"))
     fresh = np.select([japanese, cantonese, chinese], ["jpn", "yue", "cmn"], language)
     # Between Cantonese and Mandarin the score stays: the model was that sure of Chinese.
     by_script = (fresh != language) & ~np.isin(language, ("cmn", "yue"))
     return fresh, np.where(by_script, han + kana, score).astype(np.float32)
+
+
+def _cantonese_among(candidates: npt.NDArray[np.bool_], heads: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which of the candidates are Cantonese; the marks are looked for in them alone."""
+    found = np.zeros(len(candidates), np.bool_)
+    found[candidates] = _is_cantonese(heads.filter(pa.array(candidates)))
+    return found
 
 
 def _is_cantonese(heads: pa.Array) -> npt.NDArray[np.bool_]:

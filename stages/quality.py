@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,7 +43,7 @@ class Quality(Stage):
         return given | {"model": {_language(k): _identified(v) for k, v in models.items()}}
 
     def open(self, ctx: Context) -> BatchFn:
-        scorers = {language: load_scorer(Path(file.path)) for language, file in self.model.items()}
+        scorers = {language: _loaded(file.path, file.sha256) for language, file in self.model.items()}
 
         def score(batch: pa.RecordBatch) -> pa.RecordBatch:
             texts, languages = batch.column("text").to_pylist(), batch.column("language").to_pylist()
@@ -91,6 +92,12 @@ def model_line(text: str, language: str | None) -> str:
 
         line = " ".join(" ".join(rjieba.cut(line)).split())
     return line
+
+
+@lru_cache(maxsize=16)
+def _loaded(path: str, sha256: str) -> Callable[[Sequence[str]], Scores]:
+    """The model with this content, loaded once per process."""
+    return load_scorer(Path(path))
 
 
 def load_scorer(path: Path) -> Callable[[Sequence[str]], Scores]:
