@@ -25,26 +25,53 @@ class Forest:
 
 def components(count: int, a: Rows, b: Rows) -> Rows:
     """The smallest row of every row's connected component over the links a[k] - b[k]: (count,) int64."""
-    parent = np.arange(count, dtype=np.int64)
-    _join(parent, a, b)
-    return parent
+    groups = Components(count)
+    groups.link(a, b)
+    return groups.smallest()
 
 
-def link_forest(rank: Rows, a: Rows, b: Rows, similarity: npt.NDArray[np.float64], *, direct: bool) -> Forest:
+class Components:
+    """Connected components of rows 0..count-1 over links that come piece by piece; holds 8 bytes a row."""
+
+    def __init__(self, count: int) -> None:
+        self._parent = np.arange(count, dtype=np.int64)
+
+    def link(self, a: Rows, b: Rows) -> None:
+        _join(self._parent, a, b)
+
+    def smallest(self) -> Rows:
+        """For every row the smallest row of its component: (count,) int64."""
+        _settle(self._parent)
+        return self._parent
+
+
+def link_forest(
+    rank: Rows,
+    a: Rows,
+    b: Rows,
+    similarity: npt.NDArray[np.float64],
+    *,
+    direct: bool,
+    earlier: npt.NDArray[np.bool_] | None = None,
+) -> Forest:
     """Choose the keepers and hang every other linked row on one of them, through links only.
 
     rank: (n,) distinct numbers, the smallest is the best document. a, b, similarity: (m,) the verified links, each once.
     direct=False: the best of a component keeps it; a row's `via` is its most similar neighbour among those one step
     nearer to the keeper, the better ranked of equals. direct=True: a row goes only if it is linked to a keeper itself;
     rows are taken in rank order, so what no keeper claims becomes a keeper.
-    The order of the links does not matter.
+    earlier: (n,) rows that stay whatever links them, ranked before all others and not linked among themselves; a row
+    linked to several of them belongs to the nearest. The order of the links does not matter.
     """
     starts, ends, strengths = _neighbours(len(rank), a, b, similarity)
     keeper, via = np.full(len(rank), -1, np.int64), np.full(len(rank), -1, np.int64)
     strength = np.ones(len(rank), np.float64)
     order = np.argsort(rank, kind="stable")
-    grow = _claim_neighbours if direct else _claim_components
-    grow(order, rank, starts, ends, strengths, keeper, via, strength)
+    if direct:
+        _claim_neighbours(order, starts, ends, strengths, keeper, via, strength)
+    else:
+        roots = 0 if earlier is None else int(np.count_nonzero(earlier))
+        _claim_components(order, roots, rank, starts, ends, strengths, keeper, via, strength)
     return Forest(keeper, via, strength)
 
 
@@ -52,10 +79,20 @@ def _neighbours(
     count: int, a: Rows, b: Rows, similarity: npt.NDArray[np.float64]
 ) -> tuple[Rows, Rows, npt.NDArray[np.float64]]:
     """Adjacency in compressed rows: the neighbours of i are ends[starts[i]:starts[i + 1]]."""
-    left, right = np.concatenate([a, b]), np.concatenate([b, a])
-    order = np.argsort(left, kind="stable")
-    starts = np.searchsorted(left[order], np.arange(count + 1))
-    return starts, right[order], np.concatenate([similarity, similarity])[order]
+    starts = np.zeros(count + 1, np.int64)
+    starts[1:] = np.cumsum(np.bincount(a, minlength=count) + np.bincount(b, minlength=count))
+    ends, strengths = np.empty(2 * len(a), a.dtype), np.empty(2 * len(a), np.float64)
+    _fill(starts[:-1].copy(), a, b, similarity, ends, strengths)
+    return starts, ends, strengths
+
+
+@compiled
+def _fill(free: Any, a: Any, b: Any, similarity: Any, ends: Any, strengths: Any) -> None:
+    """Put both ends of every link into the rows of the other; free[i] is the next place of row i."""
+    for k in range(len(a)):
+        for row, other in ((a[k], b[k]), (b[k], a[k])):
+            ends[free[row]], strengths[free[row]] = other, similarity[k]
+            free[row] += 1
 
 
 @compiled
@@ -68,21 +105,24 @@ def _root(parent: Any, row: int) -> int:
 
 @compiled
 def _join(parent: Any, a: Any, b: Any) -> None:
-    """Union by smallest row with path halving, then every row points at its root."""
+    """Union by smallest row with path halving."""
     for k in range(len(a)):
         x, y = _root(parent, a[k]), _root(parent, b[k])
         if x < y:
             parent[y] = x
         else:
             parent[x] = y
+
+
+@compiled
+def _settle(parent: Any) -> None:
+    """Every row points at its root."""
     for row in range(len(parent)):
         parent[row] = _root(parent, row)
 
 
 @compiled
-def _claim_neighbours(
-    order: Any, rank: Any, starts: Any, ends: Any, strengths: Any, keeper: Any, via: Any, strength: Any
-) -> None:
+def _claim_neighbours(order: Any, starts: Any, ends: Any, strengths: Any, keeper: Any, via: Any, strength: Any) -> None:
     for best in order:
         if keeper[best] >= 0:
             continue
@@ -94,29 +134,30 @@ def _claim_neighbours(
 
 @compiled
 def _claim_components(
-    order: Any, rank: Any, starts: Any, ends: Any, strengths: Any, keeper: Any, via: Any, strength: Any
+    order: Any, roots: int, rank: Any, starts: Any, ends: Any, strengths: Any, keeper: Any, via: Any, strength: Any
 ) -> None:
-    """Breadth first from the best row of each component; rows come in rank order, so the first one met is the best."""
+    """Breadth first from the best rows. The first `roots` start together; after them the first one met is the best."""
     depth, queue = np.zeros(len(order), np.int64), np.empty(len(order), np.int64)
-    for best in order:
-        if keeper[best] >= 0:
-            continue
-        keeper[best] = best
-        queue[0], taken, met = best, 0, 1
+    for place in range(len(order)):
+        taken, met = 0, 0
+        for best in order[: max(roots, 1)] if place == 0 else order[place : place + 1]:
+            if keeper[best] < 0:
+                keeper[best], queue[met] = best, best
+                met += 1
         while taken < met:
             row = queue[taken]
             taken += 1
             for k in range(starts[row], starts[row + 1]):
                 other = ends[k]
                 if keeper[other] < 0:
-                    keeper[other], depth[other] = best, depth[row] + 1
+                    depth[other] = depth[row] + 1
                     queue[met] = other
                     met += 1
                 elif depth[other] != depth[row] + 1 or not _better(
                     strengths[k], row, strength[other], via[other], rank
                 ):
                     continue
-                via[other], strength[other] = row, strengths[k]
+                keeper[other], via[other], strength[other] = keeper[row], row, strengths[k]
 
 
 @compiled

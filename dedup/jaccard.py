@@ -13,16 +13,24 @@ Rows = npt.NDArray[np.int64]
 
 def jaccard_pairs(sets: ShingleSets, a: Rows, b: Rows) -> npt.NDArray[np.float64]:
     """|A and B| / |A or B| of sets a[k] and b[k]: (m,) float64. Two empty sets have nothing in common: 0."""
+    return jaccard_of_runs(sets.values, sets.offsets[:-1], sets.offsets[1:], a, b)
+
+
+def jaccard_of_runs(
+    values: npt.NDArray[np.uint64], starts: Rows, ends: Rows, a: Rows, b: Rows
+) -> npt.NDArray[np.float64]:
+    """The same for sets that lie anywhere: set i is the sorted run values[starts[i]:ends[i]]."""
     out = np.zeros(len(a), np.float64)
-    _jaccard(sets.values, sets.offsets, a, b, out)
+    _jaccard(values, starts, ends, a, b, out)
     return out
 
 
 @compiled
-def _jaccard(values: Any, offsets: Any, a: Any, b: Any, out: Any) -> None:
+def _jaccard(values: Any, starts: Any, ends: Any, a: Any, b: Any, out: Any) -> None:
     for k in range(len(a)):
-        common = _common(values, offsets[a[k]], offsets[a[k] + 1], offsets[b[k]], offsets[b[k] + 1])
-        union = offsets[a[k] + 1] - offsets[a[k]] + offsets[b[k] + 1] - offsets[b[k]] - common
+        i, i_end, j, j_end = starts[a[k]], ends[a[k]], starts[b[k]], ends[b[k]]
+        common = _common(values, i, i_end, j, j_end)
+        union = i_end - i + j_end - j - common
         out[k] = common / union if union else 0.0
 
 

@@ -7,6 +7,7 @@ signatures, half of them on either side: as many as keep the bucket at the cost 
 factor. Signatures and ids decide everything, the order of the input nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,10 @@ from dedup.shingle_kernels import mix
 
 U64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 BUCKET_LIMIT = 256
+PIECE = 1 << 22  # pairs at a time: 64 MB
 _DIGITS, _DIGIT_BITS = 16, 4  # of a near key: the low bits of the values that follow the band
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 
@@ -69,13 +72,42 @@ def bucket_pairs(
 
     least: how many nearest every member of a crowded bucket is compared with, however crowded it is.
     """
-    rows = _by_bucket(keys, near, whole, ids, limit)
-    sorted_keys, sorted_whole = keys[rows], whole[rows]
+    pieces = list(bucket_pairs_in_pieces(keys, near, whole, ids, limit, least))
     nothing = np.empty(0, np.int64)
-    count = _walk(sorted_keys, sorted_whole, limit, least, nothing, nothing)
-    first, second = np.empty(count, np.int64), np.empty(count, np.int64)
-    _walk(sorted_keys, sorted_whole, limit, least, first, second)
-    return rows[first], rows[second]
+    a, b = ([nothing, *(piece[side] for piece in pieces)] for side in (0, 1))
+    return np.concatenate(a), np.concatenate(b)
+
+
+def bucket_pairs_in_pieces(
+    keys: U64,
+    near: U64,
+    whole: U64,
+    ids: U64,
+    limit: int = BUCKET_LIMIT,
+    least: int = BUCKET_LIMIT,
+    earlier: Mask | None = None,
+) -> Iterator[tuple[Rows, Rows]]:
+    """`bucket_pairs`, about PIECE pairs at a time. Pairs of two `earlier` rows (n,) are left out."""
+    rows = _by_bucket(keys, near, whole, ids, limit, earlier)
+    heads, last, hangers, hooks = _stand_ins(keys[rows], whole[rows], limit, least)
+    yield from _of_two_corpora(rows[hooks], rows[hangers], earlier)
+    total = np.cumsum(last - np.arange(len(heads)) - 1)
+    begin = 0
+    while begin < len(heads):
+        before = total[begin - 1] if begin else 0
+        end = max(begin + 1, int(np.searchsorted(total, before + PIECE, "right")))
+        first, second = _spread(last, begin, end, total[end - 1] - before)
+        yield from _of_two_corpora(rows[heads[first]], rows[heads[second]], earlier)
+        begin = end
+
+
+def _of_two_corpora(a: Rows, b: Rows, earlier: Mask | None) -> Iterator[tuple[Rows, Rows]]:
+    """The pairs with at least one row that is not `earlier`, if there are any."""
+    if earlier is not None:
+        new = ~(earlier[a] & earlier[b])
+        a, b = a[new], b[new]
+    if len(a):
+        yield a, b
 
 
 def unique_pairs(a: Rows, b: Rows) -> tuple[Rows, Rows]:
@@ -86,12 +118,18 @@ def unique_pairs(a: Rows, b: Rows) -> tuple[Rows, Rows]:
     return pairs[fresh] >> 32, pairs[fresh] & 0xFFFFFFFF
 
 
-def _by_bucket(keys: U64, near: U64, whole: U64, ids: U64, limit: int) -> Rows:
-    """Positions whose key occurs more than once, bucket by bucket; crowded buckets in the order of (near, whole, id)."""
+def _by_bucket(keys: U64, near: U64, whole: U64, ids: U64, limit: int, earlier: Mask | None) -> Rows:
+    """Positions whose key occurs more than once, bucket by bucket; crowded buckets in the order of (near, whole, id).
+
+    A bucket of `earlier` rows alone is left out.
+    """
     rows = _suspects(keys)
     rows = rows[np.argsort(keys[rows])]
     starts = np.flatnonzero(np.concatenate([[True], keys[rows][1:] != keys[rows][:-1]])) if len(rows) else rows
-    sizes = np.repeat(np.diff(starts, append=len(rows)), np.diff(starts, append=len(rows)))
+    counts = np.diff(starts, append=len(rows))
+    if earlier is not None and len(rows):
+        counts *= np.add.reduceat(~earlier[rows], starts, dtype=np.int64) > 0
+    sizes = np.repeat(counts, np.diff(starts, append=len(rows)))
     crowded = rows[sizes > limit]
     order = np.lexsort((ids[crowded], whole[crowded], near[crowded], keys[crowded]))
     rows[sizes > limit] = crowded[order]
@@ -135,33 +173,41 @@ def _shares_slot(keys: Any, taken: Any, shift: int) -> Any:
 
 
 @compiled
-def _walk(keys: Any, whole: Any, limit: int, least: int, first: Any, second: Any) -> int:
-    """Pairs of the buckets of a sorted table: counted, and written where the arrays have room for them."""
-    count, n = 0, len(keys)
-    heads = np.empty(n, np.int64)  # who stands for the bucket at hand: everyone, or one per signature
-    begin = 0
+def _stand_ins(keys: Any, whole: Any, limit: int, least: int) -> Any:
+    """Who stands for each bucket of a sorted table, and how far it is compared.
+
+    heads: positions; last[k]: head k is compared with heads k + 1 .. last[k] - 1. hangers, hooks: positions in crowded
+    buckets whose signature equals that of a head, and that head.
+    """
+    n, begin, head_count, hanging = len(keys), 0, 0, 0
+    heads, last = np.empty(n, np.int64), np.empty(n, np.int64)
+    hangers, hooks = np.empty(n, np.int64), np.empty(n, np.int64)
     while begin < n:
-        end = begin + 1
+        end, first = begin + 1, head_count
         while end < n and keys[end] == keys[begin]:
             end += 1
-        crowded, head_count = end - begin > limit, 0
         for row in range(begin, end):
-            if crowded and head_count and whole[row] == whole[heads[head_count - 1]]:
-                count = _write(first, second, count, heads[head_count - 1], row)
+            if end - begin > limit and head_count > first and whole[row] == whole[heads[head_count - 1]]:
+                hangers[hanging], hooks[hanging] = row, heads[head_count - 1]
+                hanging += 1
             else:
                 heads[head_count] = row
                 head_count += 1
-        reach = head_count if head_count <= limit else max(1, least // 2, limit * limit // (2 * head_count))
-        for k in range(head_count):
-            for other in range(k + 1, min(k + reach + 1, head_count)):
-                count = _write(first, second, count, heads[k], heads[other])
+        many = head_count - first
+        reach = many if many <= limit else max(1, least // 2, limit * limit // (2 * many))
+        for k in range(first, head_count):
+            last[k] = min(k + reach + 1, head_count)
         begin = end
-    return count
+    return heads[:head_count].copy(), last[:head_count].copy(), hangers[:hanging].copy(), hooks[:hanging].copy()
 
 
 @compiled
-def _write(first: Any, second: Any, count: int, a: int, b: int) -> int:
-    """Note a pair, or only count it while the arrays are still empty."""
-    if len(first):
-        first[count], second[count] = a, b
-    return count + 1
+def _spread(last: Any, begin: int, end: int, count: int) -> Any:
+    """The `count` pairs of heads begin .. end - 1, as places among the heads."""
+    first, second = np.empty(count, np.int64), np.empty(count, np.int64)
+    at = 0
+    for k in range(begin, end):
+        for other in range(k + 1, last[k]):
+            first[at], second[at] = k, other
+            at += 1
+    return first, second

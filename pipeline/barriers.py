@@ -4,6 +4,7 @@ A sketch file is sorted by its mixed partition key, so a reducer reads one conti
 number of partitions can be chosen after all sketches are known.
 """
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,19 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from filters.judge import KEPT, Mask
-from pipeline.digest import digest_table
+from pipeline.digest import DataDigest, digest_table
 from pipeline.tables import TableWriter, read_columns, read_table
 from pipeline.unit import Produced
 from pipeline.work import Job
-from stages.base import Barrier
+from stages.base import Barrier, Slice
 from stages.dedupe import Exact, MinHashCandidates, MinHashVerify
+from stages.dedupe_earlier import earlier_batches
 from stages.select import KeepTop
 
 UNIT_SHIFT = 32  # handle = slice ordinal << 32 | row
 PARTITION_BYTES = 64 << 20
-_SKETCH_GROUP = 1 << 16  # rows: what a reducer reads at least of each file
+_RUN_BYTES = 64 << 20  # of sketch rows that are sorted in memory; a file holds one sorted run after the other
+_GROUP_BYTES, _GROUP_ROWS = 8 << 20, 1 << 16  # of a row group at most: what a reducer reads at least of each run
 _MIX = np.uint64(
     0x9E3779B97F4A7C15
 )  # odd, so multiplying is a bijection on 64 bits: small keys spread over all partitions
@@ -60,11 +63,44 @@ def sketch(job: Job) -> Produced:
     barrier = make_barrier(job.params)
     call = barrier.sketch(job.context)
     kept = survivors(job, job.root / job.params["verdict"])
-    made = [pa.Table.from_batches([call(batch)]) for batch in _surviving_batches(job, barrier, kept)]
-    rows = _by_partition(pa.concat_tables(made))
-    path = job.out(f"{job.step}/{job.key}.parquet")
-    pq.write_table(rows, path, compression="zstd", compression_level=1, row_group_size=_SKETCH_GROUP)
-    return job.finish(rows.num_rows, digest_table(rows))
+    made = (call(batch) for batch in _surviving_batches(job, barrier, kept))
+    return _write_sketch(job, made)
+
+
+def sketch_earlier(job: Job) -> Produced:
+    """What a slice of an earlier corpus contributes, under handles beyond those of the run's own documents."""
+    barrier = make_barrier(job.params)
+    batches = earlier_batches(Slice(**job.params["slice"]), job.params["number"])
+    return _write_sketch(job, map(barrier.sketch(job.context), batches))
+
+
+def _write_sketch(job: Job, made: Iterator[pa.RecordBatch]) -> Produced:
+    """Sorted runs of rows, each about _RUN_BYTES, into the unit's one file."""
+    first = next(made)
+    digest, writer = (
+        DataDigest(first.schema),
+        pq.ParquetWriter(
+            job.out(f"{job.step}/{job.key}.parquet"), first.schema, compression="zstd", compression_level=1
+        ),
+    )
+    with writer:
+        for batches in _runs(itertools.chain([first], made)):
+            rows = _by_partition(pa.Table.from_batches(batches))
+            digest.update(rows)
+            per_row = max(1, rows.nbytes // max(1, rows.num_rows))
+            writer.write_table(rows, row_group_size=max(1, min(_GROUP_ROWS, _GROUP_BYTES // per_row)))
+    return job.finish(digest.rows, digest.hexdigest())
+
+
+def _runs(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(one.nbytes for one in held) >= _RUN_BYTES:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def _surviving_batches(job: Job, barrier: Barrier, kept: Mask) -> Iterator[pa.RecordBatch]:
@@ -105,29 +141,43 @@ def partitions_for(sketch_bytes: int) -> int:
 
 
 def reduce(job: Job) -> Produced:
-    """One key range of all sketches, in handle order, through the barrier's reduce."""
+    """One key range of all sketches, through the barrier's reduce."""
     barrier = make_barrier(job.params)
     number, of = job.params["partition"], job.params["partitions"]
-    low, high = (number << 64) // of, ((number + 1) << 64) // of
-    where = pc.field("partition") >= pa.scalar(low, pa.uint64())
-    if number + 1 < of:
-        where = where & (pc.field("partition") < pa.scalar(high, pa.uint64()))
-    files = [str(job.root / p) for p in job.params["sketches"]]
-    rows = ds.dataset(files).to_table(filter=where)
-    rows = unmixed(rows.sort_by([("handle", "ascending"), ("partition", "ascending")]).combine_chunks())
-    return _write_artifact(job, barrier.reduce(job.context, rows), f"{job.step}/{job.key}.parquet")
+    low, high = (number << 64) // of, ((number + 1) << 64) // of - 1
+    files = [job.root / p for p in job.params["sketches"]]
+    pieces = (unmixed(rows) for path in files for rows in _between(path, low, high))
+    return _write_artifact(job, barrier.reduce_in_pieces(job.context, pieces), f"{job.step}/{job.key}.parquet")
+
+
+def _between(path: Path, low: int, high: int) -> Iterator[pa.Table]:
+    """Rows of a sketch whose mixed key lies in [low, high]: an empty table, then a table per row group that has some."""
+    with pq.ParquetFile(path) as file:
+        yield file.schema_arrow.empty_table()
+        key = file.schema_arrow.names.index("partition")
+        for group in range(file.num_row_groups):
+            known = file.metadata.row_group(group).column(key).statistics
+            if known is None or not known.has_min_max or (known.max >= low and known.min <= high):
+                rows = file.read_row_group(group)
+                keys = rows.column("partition").to_numpy()
+                rows = rows.filter(pa.array((keys >= np.uint64(low)) & (keys <= np.uint64(high))))
+                if rows.num_rows:
+                    yield rows
 
 
 def combine(job: Job) -> Produced:
     """All reduced partitions into the artifact's one table."""
     barrier = make_barrier(job.params)
-    parts = pa.concat_tables([pq.read_table(job.root / p) for p in job.params["reduced"]])
-    table = barrier.combine(job.context, parts)
-    if "handle" in table.schema.names:
-        table = table.sort_by("handle")
-    if "removed" in table.schema.names:
-        job.produced.extra["removed_by_slice"] = _removed_by_slice(table)
-    return _write_artifact(job, table, f"{job.step}/table.parquet")
+    tables = barrier.combine_in_pieces(job.context, [job.root / p for p in job.params["reduced"]])
+    return _write_artifact(job, _noted(job, tables), f"{job.step}/table.parquet")
+
+
+def _noted(job: Job, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables; what they remove is noted, slice by slice. Tables that remove come whole, one."""
+    for table in tables:
+        if "removed" in table.schema.names:
+            job.produced.extra["removed_by_slice"] = _removed_by_slice(table)
+        yield table
 
 
 def _removed_by_slice(table: pa.Table) -> dict[str, str]:
@@ -140,7 +190,10 @@ def _removed_by_slice(table: pa.Table) -> dict[str, str]:
     }
 
 
-def _write_artifact(job: Job, table: pa.Table, final: str) -> Produced:
-    with TableWriter(job.out(final), table.schema) as writer:
-        writer.write(table.combine_chunks())
+def _write_artifact(job: Job, tables: Iterator[pa.Table], final: str) -> Produced:
+    first = next(tables)
+    with TableWriter(job.out(final), first.schema) as writer:
+        writer.write(first.combine_chunks())
+        for table in tables:
+            writer.write(table.combine_chunks())
     return job.finish(writer.digest.rows, writer.digest.hexdigest())

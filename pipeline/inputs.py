@@ -63,7 +63,7 @@ def frozen_inputs(runs: Sequence[SourceRun], store: Store, stamps: Stamps, refre
     found: dict[tuple[str, str, int], Input] = {}
     for number, run in enumerate(runs):
         old = [r for r in known if _belongs(r, run)]
-        slices = _discover(number, run, stamps) if refresh or _moved(run, old) else _thaw(number, run, old, stamps)
+        slices = discovered(number, run, stamps) if refresh or _moved(run, old) else _thaw(number, run, old, stamps)
         for one in slices:
             found.setdefault((one.piece.key, one.piece.path, one.piece.start), one)
     if not found:
@@ -144,7 +144,8 @@ def _thaw(number: int, run: SourceRun, rows: list[dict[str, Any]], stamps: Stamp
         yield Input(number, piece, digest)
 
 
-def _discover(number: int, run: SourceRun, stamps: Stamps) -> Iterator[Input]:
+def discovered(number: int, run: SourceRun, stamps: Stamps) -> Iterator[Input]:
+    """The slices of all files that match now, whatever was frozen. Raises UsageError if none does."""
     matches = sorted(_matches(run))
     if not matches:
         raise UsageError(

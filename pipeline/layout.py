@@ -47,6 +47,7 @@ class Layout:
     barriers: tuple[Barrier, ...]
     pool_schema: list[list[str]]
     validation_share: float
+    against: dict[str, tuple[SourceRun, ...]]  # earlier corpora, by barrier
 
 
 # First of all rules: whatever was measured before, a document that ended its worker is in quarantine.
@@ -81,6 +82,7 @@ def lay_out(resolved: Resolved, validation_share: float = 0.005) -> Layout:
         barriers,
         schema_json(pool),
         validation_share,
+        resolved.against,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.acquire import is_fetched, located
+from pipeline.earlier import earlier_slices
 from pipeline.index import Index, is_sound
 from pipeline.inputs import Input, frozen_inputs, newcomers
 from pipeline.layout import Layout, lay_out
@@ -97,7 +98,7 @@ def _bytes(inputs: list[Input]) -> int:
 def walk_done(store: Store, stamps: Stamps, layout: Layout, inputs: list[Input]) -> tuple[list[dict[str, Any]], bool]:
     """Follow the steps as far as they are done; the first step with something to do is the last one told of."""
     told = []
-    walker = all_steps(layout, inputs, Recordings(store).replayed)
+    walker = all_steps(layout, inputs, earlier_slices(layout.against, stamps), Recordings(store).replayed)
     try:
         step = next(walker)
         while True:

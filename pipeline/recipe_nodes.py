@@ -13,7 +13,6 @@ NOT_YET: dict[str, str] = {
     "sources.*.format": "chat formats come with later work; plain text in JSONL works",
     "stages.*.chat_checks": "leave the stage out",
     "pipelines.*.*.chat_checks": "leave the stage out",
-    "dedupe.*.minhash.against": "dedupe both corpora as two sources of one recipe",
 }
 MAX_INCLUDES = 100
 # Below these paths a key may hold dots of its own: `rules.gopher_quality.min_words`.

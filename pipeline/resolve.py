@@ -16,7 +16,7 @@ from pipeline.recipe import Recipe
 from pipeline.recipe_errors import did_you_mean
 from pipeline.recipe_models import SourceSpec, Step
 from pipeline.resolve_document import document_of
-from pipeline.resolve_inputs import Files
+from pipeline.resolve_inputs import Files, portable_pattern
 from pipeline.resolve_models import placed, portable, refuse_missing_models
 from pipeline.resolve_rules import apply_overrides, effective, normal_overrides
 
@@ -50,7 +50,10 @@ class SourceRun:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A recipe ready to run. overrides: rule values by normal path. document: the recipe as plain, place-free data."""
+    """A recipe ready to run. overrides: rule values by normal path. document: the recipe as plain, place-free data.
+
+    against: the earlier corpora that barriers compare with, by the barrier's name.
+    """
 
     name: str
     seed: int
@@ -60,6 +63,7 @@ class Resolved:
     expect: dict[str, str]
     document: dict[str, Any]
     recipe: Recipe
+    against: dict[str, tuple[SourceRun, ...]]
 
 
 def resolve(recipe: Recipe) -> Resolved:
@@ -68,11 +72,11 @@ def resolve(recipe: Recipe) -> Resolved:
     runs = tuple(run for name, pipeline in pipelines.items() for run in _source_runs(recipe, name, pipeline.stages))
     lists = [_own_rules(run) for run in runs]
     overrides = effective(lists, normal_overrides(recipe, itertools.chain(*lists)))
-    barriers, dedupe = _dedupe(recipe)
+    barriers, dedupe, against = _dedupe(recipe)
     expect = recipe.expect.plain()
     plain = {name: pipeline.plain for name, pipeline in pipelines.items()}
     document = document_of(recipe, runs, plain, overrides, dedupe)
-    return Resolved(recipe.name, recipe.seed, runs, barriers, overrides, expect, document, recipe)
+    return Resolved(recipe.name, recipe.seed, runs, barriers, overrides, expect, document, recipe, against)
 
 
 def resolved_rules(run: SourceRun, overrides: Mapping[str, Any]) -> tuple[Rule, ...]:
@@ -202,19 +206,21 @@ def _deep(under: Any, over: Any) -> Any:
     return {**under, **{k: _deep(under[k], v) if k in under else v for k, v in over.items()}}
 
 
-def _dedupe(recipe: Recipe) -> "tuple[tuple[Barrier, ...], list[dict[str, Any]]]":
+def _dedupe(recipe: Recipe) -> "tuple[tuple[Barrier, ...], list[dict[str, Any]], dict[str, tuple[SourceRun, ...]]]":
     if not recipe.dedupe:
-        return (), []
+        return (), [], {}
+    from pipeline.earlier import corpora
     from stages.dedupe import Exact, MinHash, barriers
 
     known: dict[str, type[Configured]] = {Exact.name: Exact, MinHash.name: MinHash}
     made: list[Barrier] = []
     plain = []
+    against: dict[str, tuple[SourceRun, ...]] = {}
     for place, step in enumerate(recipe.dedupe):
         at = ("dedupe", place, step.name)
         try:
             new = barriers(step.name, step.settings)
-            plain.append({step.name: portable(known[step.name](**step.settings))})
+            configured: Any = known[step.name](**step.settings)
         except ValidationError as error:
             raise recipe.misfit(at, error, known[step.name].model_fields) from None
         except ODD as error:
@@ -222,4 +228,15 @@ def _dedupe(recipe: Recipe) -> "tuple[tuple[Barrier, ...], list[dict[str, Any]]]
         if {b.name for b in new} & {b.name for b in made}:
             raise recipe.error(at, f"{step.name!r} is listed twice; once is enough")
         made += new
-    return tuple(made), plain
+        earlier = corpora(recipe, at, configured.against)
+        against |= {barrier.name: earlier for barrier in new} if earlier else {}
+        plain.append({step.name: portable(configured) | _told_of(earlier)})
+    return tuple(made), plain, against
+
+
+def _told_of(earlier: "tuple[SourceRun, ...]") -> dict[str, Any]:
+    """Which files are compared with, wherever they lie; what is in them enters the keys of the units that read them."""
+    from pipeline.earlier import PARQUET
+
+    names = [PARQUET + portable_pattern(p, run.root) for run in earlier for p in run.asked]
+    return {"against": names} if names else {}

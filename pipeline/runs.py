@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from pipeline.acquire import acquire
+from pipeline.earlier import earlier_slices
 from pipeline.errors import Damaged, UsageError
 from pipeline.executor import LocalExecutor
 from pipeline.index import Index, Manifest, is_sound, manifest_of
@@ -155,7 +156,8 @@ def _locked_run(resolved: Resolved, layout: Layout, executor: Executor, refresh:
     freeze(inputs, sources, store)
     with Runner(store, stamps, executor, progress) as runner:
         replay = Recordings(store)
-        outcome = runner.walk(all_steps(layout, inputs, replay.replayed), POOL)
+        earlier = earlier_slices(layout.against, stamps)
+        outcome = runner.walk(all_steps(layout, inputs, earlier, replay.replayed), POOL)
         present = [*runner.indexes, *replay.paths()]
         manifest = publish_dataset(store, resolved, outcome, recordings, present)
         mixes = {spec.name: make_mix(runner, spec, manifest) for spec in mix_specs(resolved)}

@@ -10,6 +10,7 @@ from typing import Any
 from filters.rule import Rule
 from pipeline.barriers import partitions_for
 from pipeline.digest import key_of
+from pipeline.earlier import Earlier, EarlierSlice
 from pipeline.index import Manifest
 from pipeline.inputs import Input
 from pipeline.layout import Layout, SourceLayout
@@ -20,6 +21,7 @@ Replay = Callable[[Unit], Unit]
 Done = dict[int, Manifest]  # ordinal -> manifest
 SHARD_BYTES = 500 << 20
 POOL_MANIFEST = "pool/manifest.json"
+EARLIER_UNIT = 1 << 30  # ordinals of units that read an earlier corpus: above those of a run's own slices
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,11 @@ class SliceState:
     removed: list[str] = field(default_factory=list)  # digests of what each deduper takes from this slice
 
 
-def all_steps(layout: Layout, inputs: Sequence[Input], replay: Replay = lambda unit: unit) -> Steps:
-    """Measure and judge pass by pass, then dedupe, then pool and ledger. replay: puts a unit's recordings into it."""
+def all_steps(layout: Layout, inputs: Sequence[Input], earlier: Earlier, replay: Replay = lambda unit: unit) -> Steps:
+    """Measure and judge pass by pass, then dedupe, also against earlier corpora, then pool and ledger.
+
+    replay: puts a unit's recordings into it.
+    """
     slices = [SliceState(n, i, layout.sources[i.run]) for n, i in enumerate(inputs)]
     for number in range(max(len(s.source.passes) for s in slices)):
         here = [s for s in slices if number < len(s.source.passes)]
@@ -71,7 +76,7 @@ def all_steps(layout: Layout, inputs: Sequence[Input], replay: Replay = lambda u
         for state in here:
             state.judged = done[state.ordinal]
             state.verdict = state.judged["files"][0]["path"]
-    dedupers = yield from _dedupe(layout, slices)
+    dedupers = yield from _dedupe(layout, slices, earlier)
     return (yield from _finish(layout, slices, dedupers))
 
 
@@ -112,7 +117,7 @@ def _step_dir(room: str, name: str, config: Any) -> str:
     return f"state/{room}/{name}-{key_of(config)[:8]}"
 
 
-def _dedupe(layout: Layout, slices: list[SliceState]) -> Generator[Step, Done, dict[str, str]]:
+def _dedupe(layout: Layout, slices: list[SliceState], earlier: Earlier) -> Generator[Step, Done, dict[str, str]]:
     """Each barrier: sketch every slice, reduce every partition, combine. Returns name -> artifact of the dedupers."""
     artifacts: dict[str, Manifest] = {}
     dedupers: dict[str, str] = {}
@@ -121,7 +126,9 @@ def _dedupe(layout: Layout, slices: list[SliceState]) -> Generator[Step, Done, d
         slug = f"{50 + number}-{barrier.name}"
         given = {n: artifacts[n] for n in barrier.needs}
         shared = _Shared(barrier, config, given, list(dedupers.values()), layout.seed)
-        sketches = yield Step(f"{barrier.name}: sketch", tuple(shared.sketch(s, slug) for s in slices))
+        own = [shared.sketch(s, slug) for s in slices]
+        older = [shared.sketch_earlier(n, e) for n, e in enumerate(earlier.get(barrier.name, ()), EARLIER_UNIT)]
+        sketches = yield Step(f"{barrier.name}: sketch", (*own, *older))
         reduced = yield Step(f"{barrier.name}: reduce", shared.reduces(sketches, slug))
         combined = yield Step(f"{barrier.name}: combine", (shared.combine(reduced, slug),))
         artifacts[barrier.name] = combined[0]
@@ -172,6 +179,14 @@ class _Shared:
             "columns": state.source.columns,
         }
         return Unit(f"{self._dir(slug)}/sketch", "sketch", state.ordinal, identity, params)
+
+    def sketch_earlier(self, ordinal: int, earlier: EarlierSlice) -> Unit:
+        """Keyed by content, not by run: the same files keep their sketches when the run's own inputs change."""
+        piece = earlier.piece
+        part = {"digest": earlier.digest, "start": piece.start, "end": piece.end, "name": piece.path}
+        identity = self._identity() | {"earlier": part, "number": earlier.number}
+        params = self._params() | {"slice": vars(piece), "number": earlier.number}
+        return Unit(f"{self._dir('earlier-' + self.barrier.name)}/sketch", "sketch_earlier", ordinal, identity, params)
 
     def reduces(self, sketches: Done, slug: str) -> tuple[Unit, ...]:
         files = [f for m in sketches.values() for f in m["files"]]

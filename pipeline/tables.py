@@ -76,7 +76,7 @@ def row_bytes(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             lengths = pc.fill_null(pc.binary_length(column), 0)
             sizes += lengths.to_numpy(zero_copy_only=False).astype(np.int64)
-        elif pa.types.is_list(column.type):
+        elif pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
             sizes += 8 * pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         else:
             sizes += 8

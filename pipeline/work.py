@@ -43,7 +43,7 @@ class Job:
         self.ordinal: int = unit["ordinal"]
         self.root, self.scratch, self.report, self.tell = root, scratch, report, tell
         self.careful: dict[str, Any] | None = None  # the budgets of a unit that has ended its worker
-        self.context = Context(seed=self.params.get("seed", 0), artifacts=self._artifacts())
+        self.context = Context(self.params.get("seed", 0), scratch, self._artifacts())
         self.produced = Produced()
 
     def _artifacts(self) -> dict[str, Path]:

@@ -65,10 +65,10 @@ def unit_function(kind: str) -> Callable[[Any], Any]:
         from pipeline import work
 
         return work.measure if kind == "measure" else work.judge
-    if kind in ("sketch", "reduce", "combine"):
+    if kind in ("sketch", "sketch_earlier", "reduce", "combine"):
         from pipeline import barriers
 
-        return {"sketch": barriers.sketch, "reduce": barriers.reduce, "combine": barriers.combine}[kind]
+        return getattr(barriers, kind)  # type: ignore[no-any-return]
     if kind == "clusters":
         from pipeline.clusters import clusters
 

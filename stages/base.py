@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -123,9 +123,13 @@ class ModelFile(BaseModel):
 
 @dataclass
 class Context:
-    """What a stage, source or barrier is handed when it opens: the seed, the artifacts it needs, counters of work done."""
+    """What a stage, source or barrier is handed when it opens: the seed, the artifacts it needs, counters of work done.
+
+    scratch: a directory for what does not fit into memory; emptied by whoever gave it. None = the system's own.
+    """
 
     seed: int = 0
+    scratch: Path | None = None
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     counters: Counter[str] = field(default_factory=Counter)
 
@@ -221,6 +225,21 @@ class Barrier(Configured, ABC):
     def combine(self, ctx: Context, parts: pa.Table) -> pa.Table:
         """All reduced parts, concatenated in partition order, into the artifact's table."""
         return parts
+
+    def reduce_in_pieces(self, ctx: Context, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """`reduce` of a partition that comes, and may leave, piece by piece: for barriers whose partitions can outgrow memory.
+
+        pieces: at least one table, possibly of no rows; in order of handles but for rows of one unit.
+        """
+        whole = pa.concat_tables(pieces)
+        yield self.reduce(ctx, whole.sort_by([("handle", "ascending"), ("partition", "ascending")]).combine_chunks())
+
+    def combine_in_pieces(self, ctx: Context, parts: Sequence[Path]) -> Iterator[pa.Table]:
+        """`combine` of Parquet files, one per partition; a table with handles leaves sorted by them."""
+        import pyarrow.parquet as pq
+
+        table = self.combine(ctx, pa.concat_tables([pq.read_table(path) for path in parts]))
+        yield table.sort_by("handle") if "handle" in table.schema.names else table
 
 
 # What a deduplicating barrier's artifact holds: one row per document it has something to say about.

@@ -8,14 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from stages.base import VERDICTS, Barrier, BatchFn, Configured, Context
+from stages.base import VERDICTS, Barrier, BatchFn, Configured, Context, local
 from stages.dedupe_keepers import (
     RANKING,
     READS,
+    Against,
     Prefer,
     Rows,
     Scope,
     best_of_group,
+    earlier_first,
+    is_earlier,
     no_verdicts,
     ranking_columns,
     ranks,
@@ -52,6 +55,7 @@ class Exact(Barrier):
 
     scope: Scope = "global"
     prefer: Prefer = ("quality_score", "newest", "id")
+    against: Against = local(())
 
     @property
     def reads(self) -> pa.Schema:
@@ -74,13 +78,14 @@ class Exact(Barrier):
         if part.num_rows == 0:
             return no_verdicts()
         group = _groups(part)
-        keeper = best_of_group(ranks(part, self.prefer), group)
         rows = np.arange(part.num_rows)
+        earlier = is_earlier(part["handle"].to_numpy())
+        keeper = best_of_group(earlier_first(ranks(part, self.prefer), earlier), group)
         ids, keys = part["id"].combine_chunks(), part["record_key"].combine_chunks()
         same_record = pc.fill_null(pc.equal(keys, keys.take(pa.array(keeper))), False)
         ones = np.ones(part.num_rows)
         smallest = smallest_ids(ids, group)
-        return verdicts(
+        told = verdicts(
             part["handle"].combine_chunks(),
             ids,
             kind=pc.if_else(same_record, "record", "exact"),
@@ -92,6 +97,7 @@ class Exact(Barrier):
             cluster_size=np.bincount(group, minlength=part.num_rows)[group],
             loose_cluster=smallest,
         )
+        return told.filter(pa.array(~earlier))
 
     def combine(self, ctx: Context, parts: pa.Table) -> pa.Table:
         return parts.sort_by("handle") if parts.num_rows else no_verdicts()
@@ -110,13 +116,7 @@ class MinHash(Configured):
     prefer: Prefer = ("quality_score", "newest", "id")
     engine: Literal["winnow", "datasketch"] = "winnow"
     link: Literal["component", "direct"] = "component"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_against(cls, values: Any) -> Any:
-        if isinstance(values, Mapping) and "against" in values:
-            raise ValueError("minhash: `against` (dedupe against an earlier corpus) is not implemented yet")
-        return values
+    against: Against = local(())
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from stages.base import VERDICTS, columns
 
@@ -28,6 +28,9 @@ READS = columns(
 # What a sketch carries of a document so that copies can be ranked without their texts.
 RANKING = columns(id=pa.string(), quality_score=pa.float32(), date=pa.timestamp("us", "UTC"), n_chars=pa.int64())
 
+# Documents of an earlier corpus have handles from here on: 2^30 units beyond any a run has itself.
+EARLIER = 1 << 62
+
 _ORDER: dict[str, tuple[str, str]] = {
     "quality_score": ("quality_score", "descending"),
     "newest": ("date", "descending"),
@@ -46,6 +49,10 @@ def _each_once_id_last(prefer: tuple[Preference, ...]) -> tuple[Preference, ...]
 
 # Most wanted first; ties fall to the next one, the last tie to the smallest id. Missing values come last.
 Prefer = Annotated[tuple[Preference, ...], AfterValidator(_each_once_id_last)]
+
+
+# Earlier corpora: directories of finished runs, or `parquet:PATTERN`.
+Against = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 
 
 def ranking_columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
@@ -68,6 +75,21 @@ def ranks(table: pa.Table, prefer: Prefer) -> Rows:
     return _places(pc.sort_indices(table, sort_keys=keys))
 
 
+def is_earlier(handles: Rows) -> npt.NDArray[np.bool_]:
+    """Which handles are of documents of an earlier corpus: they stay, and are not compared among themselves."""
+    return np.asarray(handles >= EARLIER)
+
+
+def earlier_first(rank: Rows, earlier: npt.NDArray[np.bool_]) -> Rows:
+    """The same order among the earlier documents and among the others, all of the former first."""
+    return _places(np.lexsort((rank, ~earlier)))
+
+
+def bridges(group: Rows, earlier: npt.NDArray[np.bool_]) -> int:
+    """Earlier documents beyond the first of each group: in one run with the new ones all but one would have gone."""
+    return int(np.count_nonzero(earlier) - len(np.unique(group[earlier])))
+
+
 def scope_column(batch: pa.RecordBatch, scope: Scope) -> pa.Array | None:
     """The names within which copies are looked for; None = everywhere."""
     return None if scope == "global" else batch[scope]
@@ -85,10 +107,10 @@ def best_of_group(rank: Rows, group: Rows) -> Rows:
     return np.asarray(np.argsort(rank)[best[group]])
 
 
-def _places(order: pa.Array) -> Rows:
+def _places(order: Any) -> Rows:
     """The inverse of a sort order: the place of every row."""
     places = np.empty(len(order), np.int64)
-    places[order.to_numpy()] = np.arange(len(order))
+    places[np.asarray(order)] = np.arange(len(order))
     return places
 
 

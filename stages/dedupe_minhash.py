@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
@@ -18,6 +18,9 @@ from stages.dedupe_keepers import (
     Prefer,
     Rows,
     Scope,
+    bridges,
+    earlier_first,
+    is_earlier,
     no_verdicts,
     ranking_columns,
     ranks,
@@ -25,6 +28,9 @@ from stages.dedupe_keepers import (
     smallest_ids,
     verdicts,
 )
+
+if TYPE_CHECKING:
+    from stages.dedupe_spill import SpilledCandidates
 
 LOOSE = 0.5  # Jaccard of the links that keep documents on one side of the train / validation split
 
@@ -116,22 +122,31 @@ class MinHashCandidates(Keyed):
         return band_rows
 
     def reduce(self, ctx: Context, part: pa.Table) -> pa.Table:
-        from dedup.lsh import BUCKET_LIMIT, bucket_pairs
+        return pa.concat_tables(self.reduce_in_pieces(ctx, iter([part])))
 
+    def reduce_in_pieces(self, ctx: Context, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """PAIRS, those of one piece sorted and each once. A pair may come up in several pieces and partitions."""
+        from dedup.lsh import BUCKET_LIMIT, bucket_pairs_in_pieces, unique_pairs
+
+        part = pa.concat_tables(pieces)
         keys, handle, near, whole, id_key = (part[name].to_numpy() for name in BAND_ROWS.names)
-        first, second = bucket_pairs(keys, near, whole, id_key, least=BUCKET_LIMIT // self.bands)
-        return _unique(handle[first], handle[second])
+        handles, place = np.unique(handle, return_inverse=True)
+        yield PAIRS.empty_table()
+        least = BUCKET_LIMIT // self.bands
+        for a, b in bucket_pairs_in_pieces(keys, near, whole, id_key, least=least, earlier=is_earlier(handle)):
+            a, b = unique_pairs(place[a], place[b])
+            yield pa.table([pa.array(handles[a]), pa.array(handles[b])], schema=PAIRS)
 
-    def combine(self, ctx: Context, parts: pa.Table) -> pa.Table:
-        from dedup.clusters import components
-        from dedup.lsh import unique_pairs
+    def combine_in_pieces(self, ctx: Context, parts: Sequence[Path]) -> Iterator[pa.Table]:
+        from stages.dedupe_pairs import SpilledPairs
 
-        handles, a, b = _dense(*_columns(parts))
-        a, b = unique_pairs(a, b)
-        component = handles[components(len(handles), a, b)].astype(np.uint64)
-        offsets = np.searchsorted(a, np.arange(len(handles) + 1))
-        partners = pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(handles[b]))
-        return pa.table([pa.array(handles), pa.array(component), partners], schema=CANDIDATES)
+        yield CANDIDATES.empty_table()
+        with SpilledPairs(parts, ctx.scratch) as pairs:
+            for handles, component, a, b in pairs.by_handle():
+                offsets = np.searchsorted(a, handles, "left")
+                ends = np.append(offsets, len(a))
+                partners = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(b))
+                yield pa.table([pa.array(handles), pa.array(component), partners], schema=CANDIDATES)
 
 
 class MinHashVerify(Keyed):
@@ -173,44 +188,46 @@ class MinHashVerify(Keyed):
         return shingle_rows
 
     def reduce(self, ctx: Context, part: pa.Table) -> pa.Table:
-        if part.num_rows == 0:
-            return no_verdicts()
-        from dedup.jaccard import jaccard_pairs
-        from dedup.shingles import ShingleSets
+        return pa.concat_tables(self.reduce_in_pieces(ctx, iter([part])))
 
-        part = part.combine_chunks()
-        shingles = part["shingles"].combine_chunks()
-        sets = ShingleSets(shingles.values.to_numpy(), shingles.offsets.to_numpy())
-        a, b = _pairs_by_row(part)
-        similarity = jaccard_pairs(sets, a, b)
-        ctx.counters["minhash.pairs_compared"] += len(a)
-        ctx.counters["minhash.pairs_linked"] += int((similarity >= self.min_jaccard).sum())
-        return self._judge(part, sets, a, b, similarity)
+    def reduce_in_pieces(self, ctx: Context, pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+        """One table of VERDICTS. Shingles and partners wait on disk; in memory stay RANKING and the links found."""
+        from stages.dedupe_spill import SpilledCandidates
 
-    def _judge(self, part: pa.Table, sets: Any, a: Rows, b: Rows, similarity: npt.NDArray[np.float64]) -> pa.Table:
+        with SpilledCandidates(pieces, ctx.scratch) as part:
+            if part.table.num_rows == 0:
+                yield no_verdicts()
+                return
+            links = Links(part, self.min_jaccard)
+            ctx.counters["minhash.pairs_compared"] += links.compared
+            ctx.counters["minhash.pairs_linked"] += len(links.similarity)
+            yield self._judge(ctx, part, links)
+
+    def _judge(self, ctx: Context, part: "SpilledCandidates", links: "Links") -> pa.Table:
         from dedup.clusters import components, link_forest
-        from dedup.jaccard import jaccard_pairs
 
-        linked, loosely = similarity >= self.min_jaccard, similarity >= min(LOOSE, self.min_jaccard)
+        table, count = part.table, part.table.num_rows
+        earlier = is_earlier(table["handle"].to_numpy())
+        rank = earlier_first(ranks(table, self.prefer), earlier)
         direct = self.link == "direct"
-        rank = ranks(part, self.prefer)
-        forest = link_forest(rank, a[linked], b[linked], similarity[linked], direct=direct)
-        group = components(part.num_rows, a[linked], b[linked])
-        loose = components(part.num_rows, a[loosely], b[loosely])
-        ids, rows = part["id"].combine_chunks(), np.arange(part.num_rows)
-        table = verdicts(
-            part["handle"].combine_chunks(),
+        forest = link_forest(rank, links.a, links.b, links.similarity, direct=direct, earlier=earlier)
+        group = components(count, links.a, links.b)
+        loose = links.loose.smallest()
+        ids, rows = table["id"].combine_chunks(), np.arange(count)
+        ctx.counters["minhash.bridges"] += bridges(group, earlier)
+        told = verdicts(
+            table["handle"].combine_chunks(),
             ids,
-            kind=pa.array(["near"] * part.num_rows),
+            kind=pa.array(["near"] * count),
             keeper=forest.keeper,
             via=forest.via,
             similarity=forest.similarity,
-            keeper_similarity=jaccard_pairs(sets, rows, forest.keeper),
+            keeper_similarity=part.similarity(rows, forest.keeper),
             cluster=smallest_ids(ids, group),
-            cluster_size=np.bincount(group, minlength=part.num_rows)[group],
+            cluster_size=np.bincount(group, minlength=count)[group],
             loose_cluster=smallest_ids(ids, loose),
         )
-        return table.filter(pa.array(np.bincount(loose, minlength=part.num_rows)[loose] > 1))
+        return told.filter(pa.array((np.bincount(loose, minlength=count)[loose] > 1) & ~earlier))
 
     def combine(self, ctx: Context, parts: pa.Table) -> pa.Table:
         return parts.sort_by("handle") if parts.num_rows else no_verdicts()
@@ -243,31 +260,19 @@ class CandidateRows:
         self._units = (first, last)
 
 
-def _columns(pairs: pa.Table) -> tuple[Rows, Rows]:
-    return pairs["a"].to_numpy(), pairs["b"].to_numpy()
+class Links:
+    """The proposed pairs of a partition, measured: those at min_jaccard or above, and who hangs together at LOOSE."""
 
+    def __init__(self, part: "SpilledCandidates", min_jaccard: float) -> None:
+        from dedup.clusters import Components
 
-def _dense(a: Rows, b: Rows) -> tuple[Rows, Rows, Rows]:
-    """(handles, a and b as positions in them); handles sorted, each once."""
-    handles, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    return handles, place[: len(a)], place[len(a) :]
-
-
-def _unique(a: Rows, b: Rows) -> pa.Table:
-    """PAIRS, each once, smaller handle first, sorted."""
-    from dedup.lsh import unique_pairs
-
-    handles, a, b = _dense(a, b)
-    a, b = unique_pairs(a, b)
-    return pa.table([pa.array(handles[a]), pa.array(handles[b])], schema=PAIRS)
-
-
-def _pairs_by_row(part: pa.Table) -> tuple[Rows, Rows]:
-    """The proposed pairs as row numbers of a table sorted by handle. Raises ValueError if a partner is not there."""
-    handles, partners = part["handle"].to_numpy(), part["partners"].combine_chunks()
-    a = np.repeat(np.arange(part.num_rows), pc.list_value_length(partners).to_numpy())
-    wanted = partners.flatten().to_numpy()
-    b = np.minimum(np.searchsorted(handles, wanted), max(len(handles) - 1, 0))
-    if not np.array_equal(handles[b], wanted):
-        raise ValueError("minhash: candidates and sketches are of different inputs: a partner is missing")
-    return a, b
+        self.loose = Components(part.table.num_rows)
+        self.compared = 0
+        found = [(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float64))]
+        for a, b in part.pairs():
+            similarity = part.similarity(a, b)
+            loosely, linked = similarity >= min(LOOSE, min_jaccard), similarity >= min_jaccard
+            self.loose.link(a[loosely], b[loosely])
+            self.compared += len(a)
+            found.append((a[linked].astype(np.int32), b[linked].astype(np.int32), similarity[linked]))
+        self.a, self.b, self.similarity = (np.concatenate(column) for column in zip(*found, strict=True))

@@ -5,11 +5,11 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasketch import MinHash
+from datasketch import LeanMinHash, MinHash, MinHashLSH
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dedup import minhash_signatures
+from dedup import minhash_signatures, shingle_sets
 from dedup.minhash import EMPTY, is_empty, permutations
 from tests.dedup import reference
 
@@ -71,6 +71,37 @@ def test_a_signature_can_be_handed_to_datasketch():
     signatures = minhash_signatures([PANGRAM, PANGRAM + " again"])
     a, b = (MinHash(hashvalues=row, seed=1, scheme="affine32") for row in signatures)
     assert a.jaccard(b) == (signatures[0] == signatures[1]).mean()
+
+
+def test_signatures_live_in_datasketch_s_index_and_other_schemes_are_refused():
+    """The lean form is what indexes are filled with; values of another scheme must not look like ours."""
+    signatures = minhash_signatures([PANGRAM, PANGRAM, "nothing of the kind is said anywhere in this one"])
+    lean = [LeanMinHash(hashvalues=row, seed=1, scheme="affine32") for row in signatures]
+    index = MinHashLSH(num_perm=112, params=(14, 8))
+    for name, one in zip("ac", (lean[0], lean[2]), strict=True):
+        index.insert(name, one)
+    assert index.query(lean[1]) == ["a"]
+    for seed, scheme, values in ((1, "legacy", 112), (1, "affine64", 112), (2, "affine32", 112), (1, "affine32", 104)):
+        stranger = LeanMinHash(hashvalues=signatures[1][:values], seed=seed, scheme=scheme)
+        with pytest.raises(ValueError, match=r"different|num_perm"):
+            lean[0].jaccard(stranger)
+
+
+def test_fifty_megabytes_of_one_letter_and_of_one_word_have_one_shingle():
+    """One endless word is one token; a repeated word is one shingle. Neither overflows a buffer or takes minutes."""
+    texts = ["a" * 50_000_000, "word " * 10_000_000, "a", "word word word word word"]
+    signatures = minhash_signatures(texts, bands=2, rows=2)
+    assert (signatures[1] == signatures[3]).all()
+    assert not (signatures[0] == signatures[2]).any()
+    assert [len(shingle_sets([text])[0]) for text in texts] == [1, 1, 1, 1]
+
+
+def test_astral_characters_and_marks_have_a_defined_result():
+    """Rare Han is a token a character; emoji and lone marks are none; mathematical letters fold to plain ones."""
+    signatures = minhash_signatures(["𠀀𠀁𠀂𠀃𠀄", "𠀀𠀁𠀂𠀃𠀅", "😀😀😀", "\u0301\u0302", "𝐚𝐛𝐜", "abc"])
+    assert is_empty(signatures).tolist() == [False, False, True, True, False, False]
+    assert (signatures[4] == signatures[5]).all()
+    assert not (signatures[0] == signatures[1]).all()
 
 
 def test_the_share_of_equal_values_estimates_jaccard_without_bias():

@@ -131,7 +131,6 @@ UNAVAILABLE = [
     ("stages.*.extract", "x", "x"),
     ("stages.*.rules", "rules]", "rules: {profile: minimal}]"),
     ("pipelines.*.*.rules", "stages: [url_rules, extract, clean_lines, language, rules]", "pipelines: {a: [rules]}"),
-    ("dedupe.*.minhash.against", "minhash]", "minhash: {against: x}]"),
     ("seed", "x", "x"),
 ]
 

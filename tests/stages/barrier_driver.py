@@ -1,5 +1,6 @@
 """Runs barriers in memory the way the engine does: any batch split, any order of units, any number of partitions."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.base import Barrier, Context
-from stages.dedupe_keepers import READS
+from stages.dedupe_keepers import EARLIER, READS
 
 
 def documents(texts: Sequence[str | None], ids: Sequence[str] | None = None, **columns: Sequence) -> pa.Table:
@@ -28,19 +29,24 @@ def run(
     batch: int = 1 << 20,
     partitions: int = 1,
     seed: int | None = None,
+    earlier: pa.Table | None = None,
+    counters: Counter[str] | None = None,
 ) -> pa.Table:
-    """The last barrier's artifact, without `handle`, sorted by id. seed: shuffles the documents and the units."""
+    """The last barrier's artifact. seed: shuffles the documents and the units. earlier: a corpus all barriers compare with."""
     rng = np.random.default_rng(seed or 0)
     if seed is not None:
         table = table.take(pa.array(rng.permutation(table.num_rows)))
     pieces = _units(table, units)
+    if earlier is not None:
+        pieces += _units(earlier, units, EARLIER)
     artifacts: dict[str, Path] = {}
     for barrier in barriers:
-        ctx = Context(artifacts={name: artifacts[name] for name in barrier.needs})
+        ctx = Context(scratch=folder, artifacts={name: artifacts[name] for name in barrier.needs})
+        ctx.counters = counters if counters is not None else ctx.counters
         order = rng.permutation(len(pieces)) if seed is not None else range(len(pieces))
         sketches = [_sketch(barrier, ctx, pieces[k], batch) for k in order]
-        parts = _partition(pa.concat_tables(sketches), partitions)
-        result = barrier.combine(ctx, pa.concat_tables([barrier.reduce(ctx, part) for part in parts]))
+        parts = [_reduced(barrier, ctx, sketches, k, partitions, folder) for k in range(partitions)]
+        result = pa.concat_tables(barrier.combine_in_pieces(ctx, parts))
         artifacts[barrier.name] = folder / f"{barrier.name}.parquet"
         pq.write_table(result, artifacts[barrier.name], row_group_size=64)
     return pq.read_table(artifacts[barriers[-1].name])
@@ -54,11 +60,11 @@ def removed(result: pa.Table) -> set[str]:
     return set(result.filter(result["removed"])["id"].to_pylist())
 
 
-def _units(table: pa.Table, count: int) -> list[pa.Table]:
+def _units(table: pa.Table, count: int, first: int = 0) -> list[pa.Table]:
     bounds = np.linspace(0, table.num_rows, count + 1).astype(int)
     pieces = []
     for unit, (begin, end) in enumerate(pairwise(bounds)):
-        handles = (unit << 32) + np.arange(end - begin, dtype=np.int64)
+        handles = first + (unit << 32) + np.arange(end - begin, dtype=np.int64)
         pieces.append(table.slice(begin, end - begin).append_column("handle", pa.array(handles)))
     return pieces
 
@@ -70,6 +76,15 @@ def _sketch(barrier: Barrier, ctx: Context, piece: pa.Table, batch: int) -> pa.T
     return pa.Table.from_batches([sketch(one) for one in batches])
 
 
-def _partition(rows: pa.Table, count: int) -> list[pa.Table]:
-    place = rows["partition"].to_numpy() % np.uint64(count)
-    return [rows.filter(pa.array(place == k)).sort_by("handle") for k in range(count)]
+def _reduced(
+    barrier: Barrier, ctx: Context, sketches: list[pa.Table], number: int, partitions: int, folder: Path
+) -> Path:
+    """One partition, unit by unit, into a file."""
+    pieces = (rows.filter(pa.array(_place(rows, partitions) == number)) for rows in sketches)
+    path = folder / f"{barrier.name}-{number}.parquet"
+    pq.write_table(pa.concat_tables(barrier.reduce_in_pieces(ctx, pieces)), path, row_group_size=64)
+    return path
+
+
+def _place(rows: pa.Table, partitions: int) -> np.ndarray:
+    return rows["partition"].to_numpy() % np.uint64(partitions)
