@@ -76,7 +76,7 @@ def marked(batch: pa.RecordBatch, rows: Sequence[int], reasons: Sequence[str], s
 
 
 def in_pieces(batch: pa.RecordBatch, living: Mask, pace: "Pace") -> Iterator[tuple[pa.RecordBatch, Mask]]:
-    """A batch in pieces of about PIECE_SECONDS each, by the pace of the last ones."""
+    """A batch in pieces of about the pace's seconds each, by the pace of the last ones."""
     at = 0
     while at < batch.num_rows:
         piece = batch.slice(at, pace.rows)
@@ -90,11 +90,11 @@ def in_pieces(batch: pa.RecordBatch, living: Mask, pace: "Pace") -> Iterator[tup
 class Pace:
     """How many rows make a piece. Only the size of pieces depends on it, never a result."""
 
-    def __init__(self) -> None:
-        self.rows = 1
+    def __init__(self, seconds: float = PIECE_SECONDS) -> None:
+        self.rows, self._seconds = 1, seconds
 
     def took(self, rows: int, seconds: float) -> None:
-        fitting = rows * PIECE_SECONDS / max(seconds, 1e-6)
+        fitting = rows * self._seconds / max(seconds, 1e-6)
         self.rows = int(max(1, min(2 * rows, fitting)))
 
 

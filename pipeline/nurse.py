@@ -47,6 +47,7 @@ _FAILED = 72  # exit status of a child whose error is no document's fault
 _ALONE = 2  # fresh children a document has to end before it is guilty
 _LIFE_SECONDS = 2.0  # a sign of life to the supervisor at least so often
 _SAMPLE_BYTES = 1 << 20
+_PIECE_SECONDS = 0.05  # what a death costs; a fork takes 20 to 60 ms, so less would not help
 _FUSE = 20  # documents in a unit that may be guilty before their share counts
 _NOTE = struct.Struct("=4q")  # first row at work, row behind the last one, stage, rows finished and on disk
 
@@ -84,7 +85,7 @@ class Nurse:
 
     def __init__(self, isolated: Isolated, job: "Job", limits: Limits, memory: int) -> None:
         self._isolated, self._job, self._limits, self._memory = isolated, job, limits, memory
-        self._note, self._pace = Note(), Pace()
+        self._note, self._pace = Note(), Pace(_PIECE_SECONDS)
         self._names = [name for name, _ in job.params["schema"]]
         self._outside, self._said = 0, 0.0
         self.found: dict[int, tuple[str, str]] = {}

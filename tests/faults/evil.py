@@ -14,6 +14,7 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
+from filters.rule import Rule, rule
 from stages.base import BatchFn, Context, Stage, columns
 
 
@@ -98,6 +99,10 @@ class Evil(Stage):
     @property
     def adds(self) -> pa.Schema:
         return columns(evil__length=pa.int64())
+
+    def rules(self) -> tuple[Rule, ...]:
+        """A gate that a recipe may change, so that the pass ends here."""
+        return (rule(self.name, f"{self.name}__length", ">", 1_000_000, "long", threshold="max_length", gate=True),)
 
     def open(self, ctx: Context) -> BatchFn:
         if self.at_load:

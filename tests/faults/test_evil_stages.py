@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.errors import WinnowError
 from pipeline.explain import explain
 from pipeline.runs import Result, load_run, run
 from pipeline.verify import verify
@@ -96,3 +97,64 @@ def replay_measures_to_the_same_bytes(result: Result, recipe: Path, before: dict
     assert tree(again.output) == before
     guilty = load_run(again.output).ledger().select("record_key", "reason").collect().to_dicts()[0]
     assert explain(again.output, guilty["record_key"])["documents"][0]["fate"]["reason"] == guilty["reason"]
+
+
+def test_a_later_pass_knows_the_verdicts_of_an_earlier_one(tmp_path: Path) -> None:
+    """Each pass has its own guilty document, each is counted once."""
+    texts = texts_with("abort", "raise", honest=12)
+    flag = tmp_path / "p" / "flag"
+    recipe = project(tmp_path / "p", texts, f"[{{evil: {{flag: {flag}}}}}, evil_too]")
+    flag.touch()  # the first pass behaves
+    result = run(recipe, workers=2, limits=LIMITS)
+    assert [label for label in result.done if label.startswith("measure")] == ["measure 1", "measure 2"]
+    assert fates(result) == expected(texts, "evil_too")
+    assert result.manifest["recordings"] == {"crashed": 1}
+    flag.unlink()  # and now it does not: another output, since nothing it depends on has changed
+    other = run(recipe, output=tmp_path / "other", workers=2, limits=LIMITS)
+    assert fates(other) == expected(texts, "evil")
+
+
+def test_a_verdict_is_kept_until_somebody_asks_for_another_try(tmp_path: Path) -> None:
+    """The machine may have been short of memory that day."""
+    flag = tmp_path / "p" / "flag"
+    recipe = project(tmp_path / "p", texts_with("memory_error", honest=8), f"[{{evil: {{flag: {flag}}}}}]")
+    first = run(recipe, workers=1, limits=LIMITS)
+    assert first.manifest["balance"]["documents"]["quarantined"] == {"out_of_memory": 1}
+    flag.touch()
+    assert run(recipe, workers=1).manifest == first.manifest
+    retried = run(recipe, workers=1, retry_quarantined=True)
+    assert retried.manifest["balance"]["documents"]["kept"] == 9
+    assert retried.manifest["recordings"] == {}
+    assert verify(retried.output)["ok"]
+
+
+@pytest.mark.parametrize("deed", ["raise", "abort"])
+def test_a_stage_that_cannot_be_loaded_is_a_matter_for_the_user(tmp_path: Path, deed: str) -> None:
+    """Fails fast, exit 2, named; no document has been at work."""
+    recipe = project(tmp_path / "p", texts_with(honest=3), f"[{{evil: {{at_load: {deed}}}}}]")
+    with pytest.raises(WinnowError, match=r"stage 'evil'") as caught:
+        run(recipe, workers=1, limits=LIMITS)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("deed", ["raise", "segfault"])
+def test_a_stage_that_fails_on_most_documents_is_at_fault_itself(tmp_path: Path, deed: str) -> None:
+    """An empty corpus and exit 0 would be the worst of answers."""
+    recipe = project(tmp_path / "p", texts_with(honest=60), f"[{{evil: {{always: {deed}}}}}]")
+    with pytest.raises(WinnowError, match="the stage is at fault") as caught:
+        run(recipe, workers=1, limits=LIMITS)
+    assert caught.value.exit_code == 1
+
+
+def test_a_damaged_recording_is_found_out_again(tmp_path: Path) -> None:
+    """As any other file of a run: verify names it, the next run mends it."""
+    result = run(project(tmp_path / "p", texts_with("abort", honest=8), "[evil]"), workers=1, limits=LIMITS)
+    before = tree(result.output)
+    (victim,) = (result.output / "state/recordings").iterdir()
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    told = verify(result.output)
+    assert [d["path"] for d in told["damaged"]] == [f"state/recordings/{victim.name}"]
+    run(tmp_path / "p" / "recipe.yaml", workers=1, limits=LIMITS)
+    assert tree(result.output) == before
