@@ -70,15 +70,16 @@ class Store:
 
     def __init__(self, root: str | Path, operation: Hook | None = None) -> None:
         self.root = Path(root).absolute()
+        self._root = os.path.normpath(self.root)
         self.fence: Callable[[], None] = lambda: None  # raises Locked once another run has taken over
         self._hook = operation or (lambda name, path: None)
         self._place: Place = Disk(self.root)
 
     def path(self, relative: str) -> Path:
-        full = Path(os.path.normpath(self.root / relative))
-        if full != self.root and self.root not in full.parents:
+        full = os.path.normpath(os.path.join(self._root, relative))
+        if full != self._root and not full.startswith(self._root + os.sep):
             raise UsageError(f"{relative!r} lies outside the output directory {self.root}")
-        return full
+        return Path(full)
 
     def exists(self, relative: str) -> bool:
         return self.path(relative).exists()
@@ -181,7 +182,8 @@ class Store:
     def _own(self, relative: str) -> Path:
         """The path of something to be changed. A link in the output may not lead the change to somewhere else."""
         full = self.path(relative)
-        if full != self.root and not Path(os.path.realpath(full.parent)).is_relative_to(os.path.realpath(self.root)):
+        real = os.path.realpath(full.parent) + os.sep
+        if full != self.root and not real.startswith(os.path.realpath(self._root) + os.sep):
             raise UsageError(f"{full.parent} is a link out of the output directory; put a real directory there")
         return full
 

@@ -1,5 +1,6 @@
 """What every stage, source and barrier promises. Arrow in, Arrow out; nothing here knows files of the run."""
 
+import functools
 import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
@@ -62,6 +63,12 @@ def columns(**types: pa.DataType) -> pa.Schema:
     return pa.schema(list(types.items()))
 
 
+@functools.cache
+def package_version(name: str) -> str:
+    """Of an installed package; reading it takes longer than one would think."""
+    return importlib.metadata.version(name)
+
+
 class Configured(BaseModel):
     """Frozen, validated, JSON-stable settings."""
 
@@ -73,7 +80,7 @@ class Configured(BaseModel):
 
     def measure_config(self) -> dict[str, Any]:
         """All that changes what is measured, as plain JSON: settings, version, package versions; no thresholds, no places."""
-        versions = {p: importlib.metadata.version(p) for p in sorted(self.packages)}
+        versions = {p: package_version(p) for p in sorted(self.packages)}
         return {"name": self.name, "version": self.version, "settings": measured(self), "packages": versions}
 
 
