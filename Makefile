@@ -5,11 +5,12 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 EXTRAS := crawl,train,dev
 
-.PHONY: demo test check format slow bench clean help
+.PHONY: demo test faults check format slow bench clean help
 
 help:
 	@echo "make demo    the newcomer's whole run, offline"
 	@echo "make test    the tests        make slow   the long ones"
+	@echo "make faults  every fault the reliability page speaks of, in full: an hour or two"
 	@echo "make check   ruff and mypy    make format rewrite the layout"
 	@echo "make bench   beside datatrove and others, writes docs/benchmarks.md (BENCH=--help for its options)"
 
@@ -39,6 +40,10 @@ $(PEERS): tests/benchmarks/peers.txt
 
 bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+# WINNOW_KILLS and WINNOW_SYSCALLS (points of each, default 200 and 240) make it shorter or longer.
+faults: $(STAMP)
+	WINNOW_FAULTS=full $(BIN)/python -m pytest tests/faults -m "slow or not slow"
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

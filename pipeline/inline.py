@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.store import SCRATCH, Store
+from pipeline.store import SCRATCH, Store, storage_error
 from pipeline.unit import Unit
 
 
@@ -28,7 +28,12 @@ class InlineExecutor:
         from pipeline.worker import unit_function
 
         job = Job(unit.as_json(), self.store.root, scratch, lambda documents, size, kept: None)
-        produced = unit_function(unit.kind)(job)
+        try:
+            produced = unit_function(unit.kind)(job)
+        except OSError as error:
+            if error.errno is None:
+                raise
+            raise storage_error(error.filename or str(self.store.root), error) from error
         done = {k: getattr(produced, k) for k in ("rows", "data_digest", "counters", "extra")}
         return done | {"files": describe_files(job)}
 

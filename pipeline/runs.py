@@ -21,6 +21,7 @@ from pipeline.recipe import Recipe
 from pipeline.recordings import Recordings
 from pipeline.resolve import Resolved, resolve
 from pipeline.seals import POOL, SEALS, break_seal, mix_seal
+from pipeline.space import check_space
 from pipeline.stamps import Stamps
 from pipeline.steps import POOL_MANIFEST, Done, Step, all_steps
 from pipeline.store import Store
@@ -252,6 +253,7 @@ class Runner:
         todo = [u for u in step.units if u.key not in sound]
         self.progress.step(step.label, len(step.units), len(sound))
         if todo:
+            check_space(self.store, todo)
             break_seal(self.store, seal)
         if todo and step.dataset:
             self._open_for_change(step.dataset, indexes, sound)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -136,7 +137,8 @@ class Forge:
         pid = self.begin(output)
         os.kill(pid, signal.SIGUSR1)
         time.sleep(after)
-        os.killpg(pid, signal.SIGKILL)  # a run that is over is a zombie of its group until it is waited for
+        with suppress(ProcessLookupError):  # it was over
+            os.killpg(pid, signal.SIGKILL)
         return self.end()
 
 
