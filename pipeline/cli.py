@@ -331,7 +331,11 @@ def invoke(arguments: list[str]) -> int:
 
 
 def _tell(message: str, code: int) -> int:
-    print(f"winnow: {message}", file=sys.stderr)
+    """A message may quote a recipe: what would steer a terminal is shown as an escape."""
+    from pipeline.cli_render import harmless
+
+    lines = [harmless(line) for line in message.split("\n")]
+    print("winnow: " + "\n".join(lines), file=sys.stderr)
     return code
 
 

@@ -131,6 +131,7 @@ class Store:
         if sha256 is not None:
             self._read_back(source, final, sha256)
         self.mkdir(str(Path(final).parent))
+        self._own(final)
         self.fence()
         with self._operation("publish", final):
             self._place.put(source, final)
