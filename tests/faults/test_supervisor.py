@@ -115,7 +115,9 @@ def command(recipe: Path, output: Path, *more: str) -> "subprocess.Popen[bytes]"
 def stopped_and_resumed(recipe: Path, tmp_path: Path, number: int, sent: signal.Signals, code: int) -> None:
     output = tmp_path / f"out-{number}"
     process = command(recipe, output)
-    time.sleep(random.Random(number).uniform(0.3, 6.0))
+    while not output.exists() and process.poll() is None:  # before that Python itself is starting
+        time.sleep(0.02)
+    time.sleep(random.Random(number).uniform(0.0, 6.0))
     process.send_signal(sent)
     assert process.wait(timeout=120) in (code, 0)
     assert gone(output)
