@@ -88,6 +88,20 @@ def test_plan_tells_what_a_changed_threshold_costs(project: Path, here: Here) ->
     assert code == 0 and out.count("done") >= 3
 
 
+def test_plan_reads_the_index_of_a_step_once_however_many_units_are_missing(
+    project: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once per missing unit, a plan over n inputs whose rules changed cost n times n."""
+    from pipeline.index import Index
+
+    read, load = [], Index.load
+    monkeypatch.setattr(Index, "load", lambda index: read.append(index.step) or load(index))
+    code, out, _ = here("plan", str(project / "r.yaml"), "--set", "rules.en.length.min_chars=70", "--json")
+    judged = json.loads(out)["steps"][-1]
+    assert code == 0 and judged["todo"] == 6
+    assert max(read.count(step) for step in read) <= 2
+
+
 def test_output_on_the_command_line_is_taken_from_here(
     project: Path, here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
