@@ -38,7 +38,8 @@ def main() -> int:
         known[contest.name] = _held(contest).as_json()
         results.write_text(json.dumps(known))
     outcomes = [remembered(one, known[one.name]) for one in everything if one.name in known]
-    measured = Measured(datetime.now(UTC).date().isoformat(), machine(), versions(), data, outcomes)
+    missing = [one.title for one in everything if one.name not in known]
+    measured = Measured(datetime.now(UTC).date().isoformat(), machine(), versions(), data, outcomes, missing)
     if not options.only:
         measured.limits += limits.measure(folder, data.warcs, options.inputs) if options.inputs else []
         measured.growth = growth.measure(folder, options.documents) if options.documents else None

@@ -31,6 +31,7 @@ class Measured:
     versions: dict[str, str]
     data: Data
     outcomes: list[Outcome] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # titles of contests without figures
     limits: list[Limit] = field(default_factory=list)
     growth: Growth | None = None
 
@@ -52,6 +53,8 @@ def _setting(measured: Measured) -> Iterator[str]:
     yield f"* Input: {data.told}; {data.pages:,} pages, {data.texts:,} texts, {data.english:,} of them English."
     for name, told in measured.versions.items():
         yield f"* {name}: {told}."
+    if measured.missing:
+        yield f"* Not measured for this page: {'; '.join(measured.missing)}."
 
 
 _SUMMARY = ("stage", "Winnow", "peer", "ratio", "target")

@@ -58,8 +58,9 @@ def test_a_side_that_fails_says_why():
 def test_ratios_are_taken_round_by_round_and_misses_are_named(data):
     found = outcome(ours=[1.0, 2.0, 1.0], peer=[3.0, 3.0, 1.5])
     assert found.ratios("ours", "peer") == [3.0, 1.5, 1.5]
-    text = page(Measured("2026-01-02", "a machine", {}, data, [found], [Limit("start", 1.0, "s", 0.5)]))
+    text = page(Measured("2026-01-02", "a machine", {}, data, [found], ["End to end"], [Limit("start", 1.0, "s", 0.5)]))
     assert "| Toy | ours | peer | 1.50x (1.50 .. 3.00) | 2x: missed |" in text
+    assert "Not measured for this page: End to end." in text
     assert "| start | 1.00 s | <= 0.5 s: missed |" in text
 
 
