@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from stages.base import Source, Stage
 
-ENGINES = ("auto", "trafilatura", "resiliparse")
+ENGINES = ("auto", "fast", "trafilatura", "resiliparse")
 FORMATS = ("jsonl", "text", "markdown")
 MAX_FETCHED = 32 << 20  # bytes of one page; as for pages in WARC files
 FETCH_SECONDS = 30
@@ -33,7 +33,7 @@ def extract_to(out: TextIO, inputs: list[str], engine: str, clean: bool, form: s
     _refuse("--engine", engine, ENGINES)
     _refuse("--format", form, FORMATS)
     files = [file for place in inputs for file in ([place] if _is_url(place) else _files(place))]
-    stages = _stages(engine, clean)
+    stages = _stages(engine, clean, form)
     lost: Counter[str] = Counter()
     for place in files:
         for page in _pages(place, stages, lost):
@@ -73,10 +73,11 @@ def _reader_name(place: str) -> str | None:
     return next((name for name, ending in kinds.items() if ending.search(place)), None)
 
 
-def _stages(engine: str, clean: bool) -> "list[Stage]":
+def _stages(engine: str, clean: bool, form: str) -> "list[Stage]":
     from stages.registry import UnknownName, make_stage
 
-    wanted: list[tuple[str, dict[str, Any]]] = [("extract", {"engine": engine})]
+    kept = "markdown" if form == "markdown" and engine in ("auto", "fast") else "text"
+    wanted: list[tuple[str, dict[str, Any]]] = [("extract", {"engine": engine, "format": kept})]
     wanted += [("clean_lines", {})] if clean else []
     try:
         return [make_stage(name, config) for name, config in [*wanted, ("language", {})]]

@@ -112,6 +112,24 @@ def fit_tokenizer(places: list[str], output: str, vocab_size: int = 32_768) -> d
     return {"schema": "winnow.fit/1", "vocab_size": loaded.vocab_size, "sha256": loaded.sha256, "fertility": fertility}
 
 
+def fit_extractor(gold: str, html: str, output: str, judged: bool, seed: int) -> dict[str, Any]:
+    """Train a model for `extract: {engine: fast}`; see stages.extract_fit for the files and the figures returned."""
+    for place in (gold, html):
+        if not Path(place).is_file():
+            raise UsageError(f"{place}: no such file")
+    try:
+        import lightgbm as lightgbm
+    except ImportError:
+        raise UsageError("fit extractor: needs lightgbm; pip install 'winnow[fit]'") from None
+    from stages.extract_fit import fit_extractor as fit
+    from stages.extraction.training import Settings
+
+    try:
+        return fit(Path(gold), Path(html), Path(output), judged, Settings(seed=seed))
+    except (ValueError, KeyError) as error:
+        raise UsageError(f"fit extractor: {error}") from None
+
+
 def _fertility(engine: Any, sample: list[tuple[str, str | None]]) -> dict[str, float]:
     """Tokens per UTF-8 byte, by language: what a text of that language costs."""
     texts = [text for text, _ in sample]

@@ -2,17 +2,25 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from filters.rule import Condition, Rule, rule
 from stages.base import BatchFn, Context, Stage, columns, threshold
-from stages.extract_engines import Extracted, Favor, TooDeep, resiliparse_engine, trafilatura_engine
+from stages.extract_engines import (
+    Extracted,
+    Favor,
+    Format,
+    TooDeep,
+    fast_engine,
+    resiliparse_engine,
+    trafilatura_engine,
+)
 from stages.extract_shape import Shape, fits_trafilatura
 
-EngineName = Literal["auto", "trafilatura", "resiliparse"]
+EngineName = Literal["auto", "fast", "trafilatura", "resiliparse"]
 
 # What bytes decoded by the wrong charset leave behind: U+FFFD pairs and uninitialised memory read as GBK.
 _MOJIBAKE = ("锟斤拷", "烫烫烫", "屯屯屯")
@@ -30,21 +38,23 @@ class Page(NamedTuple):
     error: str | None
     engine: str | None
     charset: str | None
+    confidence: float | None = None
 
 
 class Extract(Stage):
     """Decode pages and keep their main text; pages that cannot be read get a reason.
 
     Rows without `html` are text already: they pass unchanged, except that one without any text is `empty`.
-    The caps come before any parser. A page within the caps, but beyond what trafilatura copes with or without any
-    text by it, goes to resiliparse; `extract__engine` says so.
+    The caps come before any parser. A page the engine finds no text in, or beyond what trafilatura copes with, goes to
+    resiliparse; `extract__engine` says so.
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 1
-    packages: ClassVar[tuple[str, ...]] = ("trafilatura", "lxml", "jusText", "Resiliparse", "chardet")
+    version: ClassVar[int] = 2
+    packages: ClassVar[tuple[str, ...]] = ("numba", "trafilatura", "lxml", "jusText", "Resiliparse", "chardet")
 
-    engine: EngineName = "auto"  # auto = trafilatura
+    engine: EngineName = "auto"  # auto = fast, the learned extractor
+    format: Format = "text"  # markdown: from engine fast only
     favor: Favor = "balanced"  # trafilatura: precision | recall trade some of the other for it
     fast: bool = False  # trafilatura: without the comparison with readability and jusText
     deduplicate: bool = False  # trafilatura: drop repeated segments inside a page
@@ -60,6 +70,12 @@ class Extract(Stage):
     max_replaced: float = threshold(0.001)  # share of U+FFFD in the text (MNBVC)
     max_mojibake: float = threshold(0.05)  # share of characters in 锟斤拷-like runs (MNBVC)
 
+    @model_validator(mode="after")
+    def _markdown_is_of_the_fast_engine(self) -> Self:
+        if self.format == "markdown" and self.engine not in ("auto", "fast"):
+            raise ValueError(f"format markdown comes from engine fast, not from {self.engine}")
+        return self
+
     @property
     def reads(self) -> pa.Schema:
         return columns(html=pa.large_binary(), charset=pa.string(), text=pa.string(), title=pa.string())
@@ -72,6 +88,7 @@ class Extract(Stage):
             extract__charset=pa.string(),
             extract__replaced=pa.float32(),
             extract__mojibake=pa.float32(),
+            extract_confidence=pa.float32(),
         )
 
     @property
@@ -114,7 +131,7 @@ class Extract(Stage):
         )
 
     def _answer(self, pages: list[Page]) -> pa.RecordBatch:
-        text, title, error, engine, charset = zip(*pages, strict=True) if pages else ([], [], [], [], [])
+        text, title, error, engine, charset, confidence = zip(*pages, strict=True) if pages else ([],) * 6
         texts = pa.array(text, pa.string())
         found = {
             "extract__error": pa.array(error, pa.string()),
@@ -122,6 +139,7 @@ class Extract(Stage):
             "extract__charset": pa.array(charset, pa.string()),
             "extract__replaced": _share(texts, ("\ufffd",)),
             "extract__mojibake": _share(texts, _MOJIBAKE),
+            "extract_confidence": pa.array(confidence, pa.float32()),
             "text": texts,
             "title": pa.array(title, pa.string()),
         }
@@ -137,6 +155,7 @@ class PageReader:
         from stages.extract_scan import shape
 
         self._settings, self._decode, self._clean, self._shape = settings, decode_html, clean_unicode, shape
+        self._fast = fast_engine(settings.format) if settings.engine in ("auto", "fast") else None
         self._trafilatura = trafilatura_engine(settings.favor, settings.fast, settings.deduplicate)
         self._resiliparse = resiliparse_engine()
 
@@ -161,17 +180,15 @@ class PageReader:
             return _failed("engine_failed")
 
     def _read(self, page: str, charset: str) -> Page:
-        n_bytes = len(utf8 := page.encode())
+        utf8 = page.encode()
         shape = self._shape(utf8, self._settings.max_work)
-        del utf8
         if excess := self._excess(shape):
             return _failed(excess, charset)
-        fits = fits_trafilatura(shape, n_bytes)
-        engine, found = self._extract(page, self._settings.engine != "resiliparse" and fits)
+        engine, found = self._extract(page, utf8, shape)
         text, title = self._clean(found.text), self._clean(found.title)
         if not text or text.isspace():
             return Page(None, title or None, "empty", engine, charset)
-        return Page(text, title or None, None, engine, charset)
+        return Page(text, title or None, None, engine, charset, found.confidence)
 
     def _excess(self, shape: Shape) -> str | None:
         caps = self._settings
@@ -185,12 +202,16 @@ class PageReader:
             return "too_deep"
         return "too_tangled" if shape.work > caps.max_work else None
 
-    def _extract(self, page: str, with_trafilatura: bool) -> tuple[str, Extracted]:
-        if with_trafilatura:
-            found = self._by_trafilatura(page)
+    def _extract(self, page: str, utf8: bytes, shape: Shape) -> tuple[str, Extracted]:
+        if self._fast:
+            found = self._fast(utf8)
+            if found.text:
+                return "fast", found
+        elif self._settings.engine == "trafilatura" and fits_trafilatura(shape, len(utf8)):
+            answer = self._by_trafilatura(page)
             # It swallows its own errors. With favor "precision" nothing is also what it says of a page of links.
-            if found and (found.text or self._settings.favor == "precision"):
-                return "trafilatura", found
+            if answer and (answer.text or self._settings.favor == "precision"):
+                return "trafilatura", answer
         return "resiliparse", self._resiliparse(page)
 
     def _by_trafilatura(self, page: str) -> Extracted | None:

@@ -39,7 +39,7 @@ def extract(*rows: dict[str, object], **settings: object) -> list[dict[str, obje
     return answered
 
 
-@pytest.mark.parametrize("engine", ["auto", "trafilatura", "resiliparse"])
+@pytest.mark.parametrize("engine", ["auto", "fast", "trafilatura", "resiliparse"])
 def test_the_article_is_kept_and_the_navigation_is_not(engine: str) -> None:
     """The plainest page there is, by every engine."""
     (row,) = extract({"html": ARTICLE.encode()}, engine=engine)
@@ -48,7 +48,7 @@ def test_the_article_is_kept_and_the_navigation_is_not(engine: str) -> None:
     assert "Contact" not in str(row["text"])
     assert "Winnowing" in str(row["title"])
     assert row["extract__error"] is None
-    assert row["extract__engine"] == ("trafilatura" if engine == "auto" else engine)
+    assert row["extract__engine"] == ("fast" if engine == "auto" else engine)
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "gb18030", "utf-16"])
@@ -110,7 +110,7 @@ def test_replacement_characters_and_mojibake_are_measured_in_the_text() -> None:
 
 def test_repeated_segments_are_dropped_within_a_page_only() -> None:
     """trafilatura's `deduplicate=True` counts across all pages of the process: the tenth copy of a page is empty."""
-    reader = PageReader(Extract(deduplicate=True, favor="precision"))
+    reader = PageReader(Extract(engine="trafilatura", deduplicate=True, favor="precision"))
     outcomes = {reader.page(ARTICLE.encode(), None) for _ in range(10)}
     assert len(outcomes) == 1
     assert outcomes.pop().text
@@ -161,9 +161,23 @@ def test_html_to_text_is_empty_where_there_is_no_text() -> None:
 def test_characters_that_xml_forbids_do_not_cost_the_page(broken: str) -> None:
     """trafilatura meets one in a list item, catches its own ValueError and returns nothing: 29 kB lost on a real page."""
     lists = f"<ul><li>one {broken} item of the list of grains</li><li>another item of it</li></ul></article>"
-    (row,) = extract({"html": ARTICLE.replace("</article>", lists).encode()})
+    (row,) = extract({"html": ARTICLE.replace("</article>", lists).encode()}, engine="trafilatura")
     assert "heavier grains fall back down" in str(row["text"])
     assert row["extract__engine"] == "trafilatura"
+
+
+def test_the_fast_engine_says_how_sure_it_is_and_the_others_do_not() -> None:
+    """The F1 it expects of its choice; a page it finds no text in goes to resiliparse."""
+    (sure,) = extract({"html": ARTICLE.encode()})
+    (other,) = extract({"html": ARTICLE.encode()}, engine="trafilatura")
+    assert 0.5 < sure["extract_confidence"] <= 1
+    assert other["extract_confidence"] is None
+
+
+def test_markdown_is_refused_for_engines_that_have_none() -> None:
+    """Rather than plain text under another name."""
+    with pytest.raises(ValueError, match="markdown comes from engine fast"):
+        Extract(engine="resiliparse", format="markdown")
 
 
 def test_an_unknown_engine_is_refused() -> None:
@@ -183,18 +197,19 @@ import hashlib, sys, pyarrow.parquet as pq
 from stages.extract import Extract, PageReader
 pages = pq.ParquetFile(sys.argv[1]).read_row_group(0, columns=["html"])["html"].to_pylist()[:12]
 pages = pages[::-1] if sys.argv[2] == "reversed" else pages
-reader = PageReader(Extract(favor="precision", deduplicate=True))
+reader = PageReader(Extract(engine=sys.argv[3], favor="precision", deduplicate=True))
 print(sorted(hashlib.blake2b(repr(reader.page(page, None)).encode()).hexdigest() for page in pages))
 """
 
 
 @pytest.mark.data
-def test_real_pages_extract_alike_under_any_hash_seed_time_zone_and_order(data_dir: Path) -> None:
+@pytest.mark.parametrize("engine", ["fast", "trafilatura"])
+def test_real_pages_extract_alike_under_any_hash_seed_time_zone_and_order(data_dir: Path, engine: str) -> None:
     """Nothing of the process may reach the text."""
     digests = set()
     for seed, zone, order in (("1", "UTC", "forward"), ("2", "Asia/Shanghai", "reversed")):
         environment = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}
-        command = [sys.executable, "-c", _DIGEST, str(data_dir / "extraction" / "html.parquet"), order]
+        command = [sys.executable, "-c", _DIGEST, str(data_dir / "extraction" / "html.parquet"), order, engine]
         digests.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
     assert len(digests) == 1
 

@@ -1,0 +1,65 @@
+"""Gradient-boosted trees: their arrays and the walk through them. Training is elsewhere and needs lightgbm."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.extraction.jit import Array, kernel
+
+_ABREAST = 4  # rows walked at once, so that one's memory reads hide behind the others'
+
+
+class Forest(NamedTuple):
+    """Inner nodes first, then leaves, which point to themselves."""
+
+    nodes: Array  # (n, 4) int32: feature, threshold as an ordered integer, where to go if <=, where if >
+    leaves: Array  # (l,) float32: the value of node n_inner + i
+    roots: Array  # (trees,) int32
+
+
+@kernel
+def ordered(features: Array) -> None:
+    """Turn the bits of float32 numbers, seen as int32, into integers of the same order; in place."""
+    for i in range(features.shape[0]):
+        for j in range(features.shape[1]):
+            if features[i, j] < 0:
+                features[i, j] ^= 0x7FFFFFFF
+
+
+@kernel
+def probabilities(features: Array, nodes: Array, leaves: Array, roots: Array, result: Array) -> None:
+    """Fill result ((b,) float32) from ordered features ((b, COLUMNS) int32)."""
+    n, inner = len(features), len(nodes) - len(leaves)
+    result[:] = 0
+    for root in roots:
+        i = 0
+        while i + _ABREAST <= n:
+            a = b = c = d = root
+            while a < inner or b < inner or c < inner or d < inner:
+                a = nodes[a, 3 if features[i, nodes[a, 0]] > nodes[a, 1] else 2]
+                b = nodes[b, 3 if features[i + 1, nodes[b, 0]] > nodes[b, 1] else 2]
+                c = nodes[c, 3 if features[i + 2, nodes[c, 0]] > nodes[c, 1] else 2]
+                d = nodes[d, 3 if features[i + 3, nodes[d, 0]] > nodes[d, 1] else 2]
+            result[i] += leaves[a - inner]
+            result[i + 1] += leaves[b - inner]
+            result[i + 2] += leaves[c - inner]
+            result[i + 3] += leaves[d - inner]
+            i += _ABREAST
+        while i < n:
+            a = root
+            while a < inner:
+                a = nodes[a, 3 if features[i, nodes[a, 0]] > nodes[a, 1] else 2]
+            result[i] += leaves[a - inner]
+            i += 1
+    for i in range(n):
+        result[i] = 1 / (1 + np.exp(-result[i]))
+
+
+def pack_thresholds(thresholds: Array) -> Array:
+    """float thresholds as ordered int32; a float32 feature compares to them as to the doubles they were."""
+    below = thresholds.astype(np.float32)
+    above = below.astype(np.float64) > thresholds
+    below[above] = np.nextafter(below[above], np.float32(-np.inf))
+    bits = (below + np.float32(0)).view(np.int32).copy()  # + 0: no negative zero
+    bits[bits < 0] ^= 0x7FFFFFFF
+    return bits

@@ -1,0 +1,39 @@
+"""How the kernels of this room are compiled: without the GIL, kept on disk, anew whenever any source of the room changes."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy.typing as npt
+
+F = TypeVar("F", bound=Callable[..., Any])
+Array = npt.NDArray[Any]
+Number = Any  # a machine integer, float or truth value; numba infers which
+
+
+@functools.cache
+def _sources_digest() -> str:
+    """numba's cache looks at the file of the kernel alone; a helper changed in another file would go unnoticed."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def kernel(function: F) -> F:
+    """A function called from Python: must not raise, nor touch a Python object."""
+    function.__qualname__ += "_" + _sources_digest()  # names the file in the cache
+    try:
+        return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+    except RuntimeError:  # no place to keep it, as on a read-only host without a home
+        return cast(F, numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+
+
+def helper(function: F) -> F:
+    """A function that only kernels call: without the wrappers that Python would need, half of the compile time."""
+    return cast(
+        F, numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    )
