@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 EXTRAS := crawl,train,dev
 
-.PHONY: demo test faults check format slow bench clean help
+.PHONY: demo test faults fuzz check format slow bench clean help
 
 help:
 	@echo "make demo    the newcomer's whole run, offline"
 	@echo "make test    the tests        make slow   the long ones"
 	@echo "make faults  every fault the reliability page speaks of, in full: an hour or two"
+	@echo "make fuzz    damaged inputs until stopped; SECONDS=, INPUTS=, LAYERS="
 	@echo "make check   ruff and mypy    make format rewrite the layout"
 	@echo "make bench   beside datatrove and others, writes docs/benchmarks.md (BENCH=--help for its options)"
 
@@ -40,6 +41,10 @@ $(PEERS): tests/benchmarks/peers.txt
 
 bench: $(STAMP) $(PEERS)
 	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(INPUTS),--inputs $(INPUTS)) \
+		$(if $(LAYERS),--layers $(LAYERS))
 
 # WINNOW_KILLS and WINNOW_SYSCALLS (points of each, default 200 and 240) make it shorter or longer.
 faults: $(STAMP)

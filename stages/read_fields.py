@@ -13,6 +13,8 @@ from stages.read_rows import FIELDS, Row, parse_date
 WELL_KNOWN = ("text", "html", "url", "date", "title", "id", "license")  # taken under their own names by default
 _TARGETS = {name: name for name in ("text", "html", "url", "date", "title", "license", "dump")} | {"id": "record_key"}
 _CHAT = ("kind", "messages", "chosen", "rejected")  # only a finished run has them in our form
+KINDS = ("text", "chat", "preference")
+MOST_BYTES = 64 << 20  # of a document's text or HTML; a column of strings holds 2 GiB, a batch should hold 16 MiB
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -42,7 +44,7 @@ class Fields:
             if value is not None:
                 self._set(row, name, value)
         for name, field in self.chat.items():
-            setattr(row, name, dig(values, field) if name != "kind" else dig(values, field) or "text")
+            self._set_chat(row, name, dig(values, field))
         row.extra = {name: plain_text(dig(values, field)) for name, field in self.extra.items()}
         row.record_key = row.record_key or row.id
         return _judged(row)
@@ -59,6 +61,14 @@ class Fields:
         else:
             setattr(row, name, plain_text(value))
 
+    def _set_chat(self, row: Row, name: str, value: Any) -> None:
+        if name == "kind":
+            row.kind = value if value in KINDS else "text"
+        elif value is not None:
+            given = turns(value)
+            setattr(row, name, given)
+            row.read__error = row.read__error if given is not None else "bad_value"
+
 
 def check_columns(columns: dict[str, str]) -> dict[str, str]:
     """Names that every file format and query language takes. Raises ValueError naming the first that is not."""
@@ -70,8 +80,10 @@ def check_columns(columns: dict[str, str]) -> dict[str, str]:
 
 def _judged(row: Row) -> Row:
     row.payload_bytes = len(row.html) if row.html is not None else len((row.text or "").encode("utf-8"))
+    if not row.read__error and row.payload_bytes > MOST_BYTES:
+        row.read__error = "too_big"
     if row.read__error:
-        row.text = row.html = row.charset = None
+        row.text = row.html = row.charset = row.messages = row.chosen = row.rejected = None
     elif row.kind == "text" and row.text is None and row.html is None:
         row.read__error = "missing_text"
     elif row.kind == "text" and not (row.html or row.text or "").strip():
@@ -86,6 +98,13 @@ def dig(values: Mapping[str, Any], path: str) -> Any:
     head, rest = path.split(".", 1)
     inner = values.get(head)
     return dig(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def turns(value: Any) -> list[dict[str, str | None]] | None:
+    """The turns of a conversation, their strings cleaned; None for what is none."""
+    if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
+        return None
+    return [{part: plain_text(turn.get(part)) for part in ("role", "content")} for turn in value]
 
 
 def document_text(value: Any) -> str | None:
@@ -111,10 +130,17 @@ def plain_text(value: Any) -> str | None:
     return clean_unicode(value if isinstance(value, str) else str(value))
 
 
+def _in_utc(value: datetime) -> datetime | None:
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):  # a zone can move the first and last days beyond the calendar
+        return None
+
+
 def any_date(value: Any) -> datetime | None:
     """A date from a string, a date, or seconds, milliseconds or microseconds since 1970; None for anything else."""
     if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return _in_utc(value)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, str):

@@ -1,7 +1,8 @@
 """Rows of Parquet files and of finished runs as documents."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar
+from itertools import accumulate, pairwise
+from typing import Annotated, Any, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +21,7 @@ POOL_COLUMNS = (
     *("text", "url", "date", "title", "id", "license", "dump", "language"),
     *("kind", "messages", "chosen", "rejected"),
 )
+ODD = (ValueError, OverflowError, LookupError, NotImplementedError)  # cells without a Python value: text, dates, zones
 DAMAGE = (pa.ArrowException, OSError, ValueError)  # what pyarrow raises for bytes it cannot make sense of
 
 
@@ -51,7 +53,7 @@ class Parquet(Source):
             return [(0, size)]
         with open_binary(location) as file:
             try:
-                starts = [start for start, _, _ in row_groups(pq.ParquetFile(file))]
+                starts = [start for start, _, _ in row_groups(pq.ParquetFile(file), size)]
             except DAMAGE as error:
                 raise_if_storage(error)
                 return [(0, size)]
@@ -74,7 +76,7 @@ class Parquet(Source):
                 ctx.counters["bytes_read"] += piece.end - piece.start
                 yield _damaged(identity, 0, piece.size)
                 return
-            for number, (start, first, size) in enumerate(row_groups(table)):
+            for number, (start, first, size) in enumerate(row_groups(table, piece.size)):
                 if piece.start <= start < piece.end:
                     ctx.counters["bytes_read"] += size
                     yield from self._group(table, number, first, identity)
@@ -88,7 +90,7 @@ class Parquet(Source):
         at = first
         try:
             for batch in table.iter_batches(rows, row_groups=[number], columns=list(dict.fromkeys(wanted))):
-                for values in batch.to_pylist():
+                for values in rows_of(batch):
                     yield fields.fill(Row(identity.of(at), at, None, 0), values)
                     at += 1
         except DAMAGE as error:
@@ -99,21 +101,53 @@ class Parquet(Source):
         return read_rules()
 
 
+def rows_of(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows as dictionaries. A cell that Python has no value for is null, a string that is no UTF-8 its bytes."""
+    try:
+        return cast(list[dict[str, Any]], batch.to_pylist())
+    except ODD:
+        columns = {name: _cells(batch.column(name)) for name in batch.schema.names}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return [_text_or_bytes(value) for value in column.cast(pa.large_binary()).to_pylist()]
+    return [_cell(column, at) for at in range(len(column))]
+
+
+def _text_or_bytes(value: bytes | None) -> str | bytes | None:
+    try:
+        return None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
+def _cell(column: pa.Array, at: int) -> Any:
+    try:
+        return column[at].as_py()
+    except ODD:
+        return None
+
+
 def _top_level(name: str, have: set[str]) -> str:
     """The column to read for a field: itself, or the one a dotted path begins with; empty if the file has neither."""
     return name if name in have else next((c for c in (name.split(".", 1)[0],) if c in have), "")
 
 
-def row_groups(table: pq.ParquetFile) -> list[tuple[int, int, int]]:
-    """(offset in the file, number of the first row, compressed bytes) of every row group."""
-    found, first = [], 0
-    for number in range(table.metadata.num_row_groups):
-        group = table.metadata.row_group(number)
-        columns: list[Any] = [group.column(i) for i in range(group.num_columns)]
-        offsets = [c.dictionary_page_offset or c.data_page_offset for c in columns]
-        found.append((min(offsets, default=0), first, sum(c.total_compressed_size for c in columns)))
-        first += group.num_rows
-    return found
+def row_groups(table: pq.ParquetFile, size: int) -> list[tuple[int, int, int]]:
+    """(place in a file of `size` bytes, number of the first row, bytes) of every row group, the places in proportion.
+
+    Column metadata knows exact places, but a false one ends the whole process (pyarrow 24, an exception that nothing
+    takes: "Repetition level histogram size mismatch"), so none is touched.
+    """
+    groups = [table.metadata.row_group(n) for n in range(table.metadata.num_row_groups)]
+    weights = [max(1, group.total_byte_size) for group in groups]
+    places = [size * before // max(1, sum(weights)) for before in accumulate(weights, initial=0)]
+    rows = accumulate((group.num_rows for group in groups), initial=0)
+    return [(a, first, b - a) for (a, b), first in zip(pairwise(places), rows, strict=False)]
 
 
 def _damaged(identity: Identity, at: int, size: int) -> Row:

@@ -37,6 +37,9 @@ class AnyStart:
     def starts(self, data: bytes, at: int = 0) -> bool:
         return len(data) > at
 
+    def goes_on(self, data: bytes) -> bool:
+        return True
+
 
 class Jsonl(Source):
     """Every line of a JSON Lines file that is not empty. Plain files are cut anywhere, a compressed one is one slice."""

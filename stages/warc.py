@@ -12,11 +12,11 @@ from stages.read_input import BLOCK, Input, is_remote
 from stages.read_reasons import read_rules
 from stages.read_rows import FIELDS, Identity, Row, batches
 from stages.warc_codecs import Codec, sniff
-from stages.warc_grammar import Grammar, WarcGrammar, grammar_of
+from stages.warc_grammar import AnyRecord, Grammar, grammar_of
 from stages.warc_pages import row_of
 from stages.warc_pieces import Members, Piece, plain_pieces
 from stages.warc_records import Record, Records
-from stages.warc_recovery import next_start, prefix_at
+from stages.warc_recovery import first_record, next_start, prefix_at
 from stages.warc_tape import KEEP, NEWLINES
 
 MAX_BYTES = 32 << 20  # of a record and of a decoded body; crawlers cut pages at 1 to 5 MiB, a worker may use 512 MiB
@@ -78,7 +78,9 @@ class Archive:
         head = source.read(0, KEEP)
         self.codec: Codec | None = sniff(head, lambda size: source.read(0, size))
         first = prefix_at(source, self.codec, self._first_member()) if self.codec else head
-        self.grammar: Grammar = grammar_of(first) if first else WarcGrammar()
+        if not AnyRecord().starts(first.lstrip(b"\r\n")):
+            self.codec, first = first_record(source, self.codec)
+        self.grammar: Grammar = grammar_of(first)
 
     def _first_member(self) -> int:
         """Offset of the first member, past the dictionary frame of a .warc.zst."""

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-MAX_HEAD = 1 << 20  # bytes; real headers have under 10 kB, a hostile one may be endless
+MAX_HEAD = 256 << 10  # bytes; real headers have under 10 kB, a hostile one may be endless
 
 
 @dataclass(slots=True)
@@ -21,6 +21,9 @@ class Starts(Protocol):
 
     def starts(self, data: bytes, at: int = 0) -> bool:
         """Whether a record begins here."""
+
+    def goes_on(self, data: bytes) -> bool:
+        """Whether `data`, the sound beginning of a damaged stream, holds a whole record and the start of another."""
 
 
 class Grammar(Starts, Protocol):
@@ -62,16 +65,20 @@ class WarcGrammar:
         return sum(a == b for a, b in zip(rest.upper(), b"WARC/1.0", strict=False)) >= 6
 
     def find(self, data: bytes, begin: int) -> int:
-        found = [at for word in (b"WARC/", b"warc/") if (at := self._find(data, begin, word)) >= 0]
-        return min(found, default=-1)
+        upper = self._find(data, begin, len(data), b"WARC/")
+        lower = self._find(data, begin, upper if upper >= 0 else len(data), b"warc/")
+        return lower if lower >= 0 else upper
 
-    def _find(self, data: bytes, begin: int, word: bytes) -> int:
-        at = data.find(word, begin)
+    def _find(self, data: bytes, begin: int, stop: int, word: bytes) -> int:
+        at = data.find(word, begin, stop)
         while at >= 0:
             if _WARC_START.match(data, at):
                 return at
-            at = data.find(word, at + 5)
+            at = data.find(word, at + 5, stop)
         return -1
+
+    def goes_on(self, data: bytes) -> bool:
+        return _goes_on(self, data)
 
     def parse(self, data: bytes, at: int) -> Head | None:
         end, begin = head_end(data, at)
@@ -79,6 +86,13 @@ class WarcGrammar:
             return None
         fields = header_fields(data[at:end])
         return Head(fields, begin, claimed_length(fields.get(b"content-length", b"")))
+
+
+def _goes_on(grammar: Grammar, data: bytes) -> bool:
+    head = grammar.parse(data, 0) if grammar.starts(data) else None
+    if head is None or not 0 <= head.length <= len(data) - head.begin:
+        return False
+    return grammar.find(data, head.begin + head.length) >= 0
 
 
 def head_end(data: bytes, at: int) -> tuple[int, int]:
@@ -143,6 +157,9 @@ class ArcGrammar:
             at = data.find(b"\n", at) + 1 or -1
         return at
 
+    def goes_on(self, data: bytes) -> bool:
+        return _goes_on(self, data)
+
     def parse(self, data: bytes, at: int) -> Head | None:
         end = data.find(b"\n", at, at + MAX_HEAD)
         if end < 0:
@@ -165,3 +182,17 @@ def grammar_of(head: bytes) -> Grammar:
     """The grammar of a file by its first decompressed bytes; WARC unless it clearly is ARC."""
     arc = ArcGrammar()
     return arc if arc.starts(head.lstrip(b"\r\n")) else WarcGrammar()
+
+
+class AnyRecord:
+    """A record of either format, for files that do not begin with one."""
+
+    def starts(self, data: bytes, at: int = 0) -> bool:
+        return WarcGrammar().starts(data, at) or ArcGrammar().starts(data, at)
+
+    def goes_on(self, data: bytes) -> bool:
+        return grammar_of(data).goes_on(data)
+
+    def find(self, data: bytes, begin: int) -> int:
+        found = (WarcGrammar().find(data, begin), ArcGrammar().find(data, begin))
+        return min((at for at in found if at >= 0), default=-1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stages.read_input import BLOCK, Input
 from stages.warc_codecs import Codec, Decoder, skippable_size
 from stages.warc_grammar import Starts
-from stages.warc_recovery import next_start, prefix_at
+from stages.warc_recovery import next_start, prefix_at, readable_at
 
 STEP = 32 << 10  # compressed bytes shown to a decoder first; most members end within them
 CHUNK = 256 << 10  # decompressed bytes asked for at a time: isal takes memory for all of it before it begins
@@ -62,8 +62,8 @@ class Members:
             try:
                 data = decoder.decompress(view, CHUNK)
             except codec.errors:
-                piece = self._fault(start, start, "damaged", opens=True)
-                yield piece
+                for piece in self._given_up(*readable_at(source, codec, start, WHOLE), start, "damaged"):
+                    yield piece
             else:
                 if decoder.eof:
                     piece = Piece(data, start, start + len(view) - len(decoder.unused_data or b""))
@@ -75,7 +75,8 @@ class Members:
 
     def _skippable(self, start: int, end: int) -> Piece:
         """A frame without data. A false size must not hide records: the frame ends where the next one can be read."""
-        return Piece(b"", start, min(end, next_start(self.source, self.codec, self.grammar, start + 8)))
+        stop = min(end, next_start(self.source, self.codec, self.grammar, start + 8))
+        return Piece(b"", start, stop, fault="truncated" if end > stop == self.source.size else "")
 
     def _long(self, decoder: Decoder, data: bytes, start: int, taken: int) -> Iterator[Piece]:
         """The rest of a member that is longer than `STEP`; held whole up to `WHOLE`, then piece by piece."""
@@ -84,7 +85,7 @@ class Members:
             data, read, why = self._more(decoder, taken)
             total += len(data)
             if why or self._is_bomb(total, taken - start):
-                yield self._fault(start, taken + read, why or "bomb", opens)
+                yield from self._broken_off(b"".join(parts), start, taken + read, why or "bomb", opens)
                 return
             taken += read
             parts.append(data)
@@ -93,6 +94,25 @@ class Members:
                 yield Piece(b"".join(parts), start, taken, opens, closes=False)
                 parts, held, opens = [], 0, False
         yield Piece(b"".join(parts), start, taken - len(decoder.unused_data or b""), opens)
+
+    def _broken_off(self, held: bytes, start: int, taken: int, why: str, opens: bool) -> Iterator[Piece]:
+        """The end of a long member that goes wrong: what is held of it, then the lost range."""
+        if not opens:
+            if held:
+                yield Piece(held, start, taken, opens=False, closes=False)
+            yield self._fault(start, taken, why, opens)
+        elif why == "damaged":
+            yield from self._given_up(*readable_at(self.source, self.codec, start, WHOLE), start, why)
+        else:
+            yield from self._given_up(held, taken - start, start, why)
+
+    def _given_up(self, data: bytes, used: int, start: int, why: str) -> Iterator[Piece]:
+        """A damaged member: where it holds several records, those before the damage; then the lost range."""
+        if self.grammar.goes_on(data):
+            yield Piece(data, start, start + used, opens=True, closes=False)
+            yield self._fault(start, start + used, why, opens=False)
+        else:
+            yield self._fault(start, start + used, why, opens=True)
 
     def _more(self, decoder: Decoder, taken: int) -> tuple[bytes, int, str]:
         """One step of decoding: data, compressed bytes read for it, and why it failed."""
@@ -110,9 +130,10 @@ class Members:
 
     def _fault(self, start: int, taken: int, why: str, opens: bool) -> Piece:
         """The lost range up to the next record that can be read; a member that is only cut off has none after it."""
-        begin = start + 1 if opens else taken
-        end = next_start(self.source, self.codec, self.grammar, begin)
+        end = next_start(self.source, self.codec, self.grammar, start + 1)
         if why == "truncated" and end < self.source.size:
             why = "damaged"
-        prefix = prefix_at(self.source, self.codec, start) if opens else b""
-        return Piece(prefix, start if opens else taken, end, opens, True, why)
+        if opens:
+            return Piece(prefix_at(self.source, self.codec, start), start, end, True, True, why)
+        # A damaged stream may have run on into the members after it: their records are read again, as themselves
+        return Piece(b"", min(taken, end - 1), end, False, True, why)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stages.read_input import Input
-from stages.warc_grammar import Grammar, Head
+from stages.warc_grammar import MAX_HEAD, Grammar, Head
 from stages.warc_pieces import Piece, plain_pieces
 from stages.warc_tape import KEEP, Pieces, Tape
 
@@ -90,10 +90,11 @@ class Records:
     def _next(self, tape: Tape) -> Record:
         if not self._grammar.starts(tape.ahead(tape.at)):
             return self._skip(tape)
-        head = self._head(tape)
+        near = self._grammar.find(tape.ahead(tape.at), 1)
+        head = self._head(tape) if near < 0 else self._grammar.parse(tape.ahead(tape.at, near), 0)
         if head is None:
-            return self._broken(tape, tape.at + 1, {}, "bad_header", cut_off=True)
-        begin = tape.base + head.begin
+            return self._broken(tape, tape.at + 1, {}, "bad_header", cut_off=near < 0)
+        begin = tape.at + head.begin
         if head.length < 0 or self._hides_a_start(tape, begin):
             return self._broken(tape, tape.at + 1, head.fields, "bad_header", cut_off=False)
         if head.length > self._max_bytes:
@@ -114,9 +115,12 @@ class Records:
         return Record(fields, data, begin - base, end - base, offset, inner, length, end - begin)
 
     def _head(self, tape: Tape) -> Head | None:
-        head = self._grammar.parse(tape.data, tape.at - tape.base)
-        while head is None and tape.end - tape.at < 1 << 20 and tape.need(tape.end + 1):
-            head = self._grammar.parse(tape.data, tape.at - tape.base)
+        """The header; `begin` counts from where the record does."""
+        size = KEEP
+        while (head := self._grammar.parse(tape.ahead(tape.at, size), 0)) is None:
+            if size >= MAX_HEAD or not tape.need(tape.at + size):
+                return None
+            size *= 4
         return head
 
     def _hides_a_start(self, tape: Tape, begin: int) -> bool:

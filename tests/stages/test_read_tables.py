@@ -144,7 +144,9 @@ def test_a_damaged_gzip_of_json_lines_keeps_what_precedes_the_damage_and_says_so
     path.write_bytes(first + first[: len(first) // 2])
     rows = rows_of(path, Jsonl())
     assert [r["text"] for r in rows[:50]] == [r["text"] for r in ROWS]
-    assert [r["read__error"] for r in rows[50:]] == ["truncated"]
+    again = [r["text"] for r in rows[50:-1]]
+    assert again and again == [r["text"] for r in ROWS[: len(again)]]
+    assert [r["read__error"] for r in rows[50:]] == [None] * len(again) + ["truncated"]
 
 
 def test_a_line_of_a_gigabyte_is_passed_in_bounded_memory(tmp_path):
@@ -248,3 +250,50 @@ def test_a_finished_run_gives_its_documents_again_under_new_ids(tmp_path):
         ("text", "one", None, "eng"),
         ("chat", None, chat, "zho"),
     ]
+
+
+def test_a_string_that_is_no_utf8_costs_its_own_characters_alone(tmp_path):
+    """Arrow does not look into strings; Python refuses the whole batch."""
+    raw = pa.array([b"good", "café".encode("cp1252"), b"nul\0", None], pa.binary())
+    broken = pa.StringArray.from_buffers(4, raw.buffers()[1], raw.buffers()[2], raw.buffers()[0], 1)
+    pq.write_table(pa.table({"text": broken, "url": broken}), tmp_path / "f")
+    rows = rows_of(tmp_path / "f", Parquet())
+    assert [r["text"] for r in rows] == ["good", "café", "nul", None]
+    assert [r["url"] for r in rows] == ["good", "caf\ufffd", "nul", None]
+    assert [r["read__error"] for r in rows] == [None, None, None, "missing_text"]
+
+
+def test_dates_beyond_the_calendar_are_null(tmp_path):
+    dates = pa.array([2**60, 0, -(2**60)], pa.timestamp("us", "Asia/Shanghai"))
+    pq.write_table(pa.table({"text": ["a", "b", "c"], "date": dates}), tmp_path / "f")
+    rows = rows_of(tmp_path / "f", Parquet())
+    assert [r["text"] for r in rows] == ["a", "b", "c"]
+    assert rows[0]["date"] is None and rows[2]["date"] is None
+
+
+@pytest.mark.parametrize("odd", ["a string", 5, [1], [["a"]], {"role": "user"}])
+def test_turns_that_are_no_conversation_are_a_bad_value_and_no_crash(odd, tmp_path):
+    pq.write_table(pa.table({"kind": ["chat", "chat"], "messages": [odd, odd]}), tmp_path / "f")
+    assert [r["read__error"] for r in rows_of(tmp_path / "f", Run())] == ["bad_value"] * 2
+
+
+def test_a_conversation_is_cleaned_too(tmp_path):
+    chat = [[{"role": "user", "content": "h\0i", "extra": "x"}]]
+    pq.write_table(pa.table({"kind": ["chat"], "messages": chat}), tmp_path / "f")
+    (row,) = rows_of(tmp_path / "f", Run())
+    assert row["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_files_of_one_source_may_differ_in_their_columns_and_types(tmp_path):
+    """Schema drift: a column may be missing, come as another type, or be nested in one file alone."""
+    tables = [{"text": ["a"], "url": ["u"]}, {"text": [b"b"], "url": [5]}, {"body": ["c"]}, {"text": [{"x": 1}]}]
+    found = []
+    for number, columns in enumerate(tables):
+        pq.write_table(pa.table(columns), tmp_path / f"{number}")
+        found += [(r["text"], r["url"], r["read__error"]) for r in rows_of(tmp_path / f"{number}", Parquet())]
+    assert found == [("a", "u", None), ("b", "5", None), (None, None, "missing_text"), (None, None, "bad_value")]
+
+
+def test_a_text_of_more_than_a_document_holds_is_too_big(tmp_path):
+    pq.write_table(pa.table({"text": pa.array(["x" * (65 << 20), "small"], pa.large_string())}), tmp_path / "f")
+    assert [r["read__error"] for r in rows_of(tmp_path / "f", Parquet())] == ["too_big", None]
