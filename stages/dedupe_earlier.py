@@ -26,7 +26,7 @@ def earlier_batches(piece: Slice, number: int) -> Iterator[pa.RecordBatch]:
     with open_binary(piece.location) as file:
         table = pq.ParquetFile(file)
         names = [n for n in READS.names if n in table.schema_arrow.names]
-        for group, (start, row, _) in enumerate(row_groups(table)):
+        for group, (start, row, _) in enumerate(row_groups(table, piece.size)):
             if not piece.start <= start < piece.end:
                 continue
             size = table.metadata.row_group(group)
