@@ -35,7 +35,7 @@ class Parquet(Source):
     """Every row of a Parquet file. A slice holds the row groups that begin in it: files are cut between row groups."""
 
     name: ClassVar[str] = "parquet"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("chardet", "resiliparse")
 
     columns: Columns = Field(default_factory=dict)  # our name -> their field

@@ -45,7 +45,7 @@ class Jsonl(Source):
     """Every line of a JSON Lines file that is not empty. Plain files are cut anywhere, a compressed one is one slice."""
 
     name: ClassVar[str] = "jsonl"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("chardet", "isal", "resiliparse")
 
     columns: Columns = Field(default_factory=dict)  # our name -> their field

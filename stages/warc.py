@@ -26,7 +26,7 @@ class Warc(Source):
     """Every response, resource, revisit and conversion record as a row; what cannot be read as a row with a reason."""
 
     name: ClassVar[str] = "warc"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("brotli", "chardet", "isal", "resiliparse")
 
     max_bytes: int = Field(MAX_BYTES, ge=1 << 10)  # bytes
