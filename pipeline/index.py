@@ -4,7 +4,6 @@ Each manifest carries its own hash; the index has one a line. A flipped bit cost
 """
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from pipeline.store import Store
 from pipeline.unit import UNIT_SCHEMA, Unit
 
 Manifest = dict[str, Any]
-INDEX = "index.jsonl"
+INDEX, INDEX_SCHEMA = "index.jsonl", "winnow.index/1"
 
 
 @dataclass
@@ -30,18 +29,24 @@ class Index:
 
     def load(self) -> dict[str, Manifest]:
         """Every unit with a sound manifest. A damaged one counts as never committed."""
-        found = (_manifest(line) for _, line in self._lines())
+        found = (_unit(line) for path in self._files() for line in self._lines(path))
         return {m["key"]: m for m in found if m is not None}
 
     def damaged(self) -> list[str]:
-        """Files that hold a manifest which is not what was written."""
-        return sorted({path for path, line in self._lines() if _manifest(line) is None})
+        """Files that are not what was written: a manifest is harmed, or the last line misses some."""
+        return [path for path in self._files() if not self._is_whole(path)]
 
-    def _lines(self) -> Iterator[tuple[str, bytes]]:
-        for path in [self.path, *self._loose()]:
-            if self.store.exists(path):
-                data = self.store.path(path).read_bytes()
-                yield from ((path, line) for line in data.split(b"\n")[: data.count(b"\n") or 1])
+    def _is_whole(self, path: str) -> bool:
+        *units, last = self._lines(path)
+        if path != self.path:
+            return not units and _unit(last) is not None
+        return all(_unit(line) for line in units) and _read(last) == _closing(len(units))
+
+    def _files(self) -> list[str]:
+        return [path for path in (self.path, *self._loose()) if self.store.exists(path)]
+
+    def _lines(self, path: str) -> list[bytes]:
+        return self.store.path(path).read_bytes().removesuffix(b"\n").split(b"\n")
 
     def _loose(self) -> list[str]:
         if not self.store.exists(self.step):
@@ -65,18 +70,29 @@ class Index:
 
     def _write(self, units: dict[str, Manifest]) -> None:
         loose = self._loose()
-        data = b"".join(canonical(sealed(units[k])) + b"\n" for k in sorted(units))
+        lines = [units[k] for k in sorted(units)]
+        data = b"".join(canonical(sealed(line)) + b"\n" for line in (*lines, _closing(len(lines))))
         if not self.store.holds(self.path, data) and (units or self.store.exists(self.path)):
             self.store.write_bytes(self.path, data)
         for path in loose:
             self.store.remove(path)
 
 
-def _manifest(line: bytes) -> Manifest | None:
+def _closing(units: int) -> dict[str, Any]:
+    """The last line of an index: it was written to its end, and so many units are in it."""
+    return {"schema": INDEX_SCHEMA, "units": units}
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
     try:
-        value = unsealed(json.loads(line))
+        return unsealed(json.loads(line))
     except ValueError:
         return None
+
+
+def _unit(line: bytes) -> Manifest | None:
+    """A unit's manifest as it was written; None for anything else."""
+    value = _read(line)
     return value if value is not None and value.get("schema") == UNIT_SCHEMA and "key" in value else None
 
 

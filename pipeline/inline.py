@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.store import SCRATCH, Store, storage_error
+from pipeline.store import SCRATCH, Store, refusal, storage_error
 from pipeline.unit import Unit
 
 
@@ -30,10 +30,11 @@ class InlineExecutor:
         job = Job(unit.as_json(), self.store.root, scratch, lambda documents, size, kept: None)
         try:
             produced = unit_function(unit.kind)(job)
-        except OSError as error:
-            if error.errno is None:
+        except Exception as error:
+            refused = refusal(error)
+            if refused is None:
                 raise
-            raise storage_error(error.filename or str(self.store.root), error) from error
+            raise storage_error(refused.filename or str(self.store.root), refused) from error
         done = {k: getattr(produced, k) for k in ("rows", "data_digest", "counters", "extra")}
         return done | {"files": describe_files(job)}
 

@@ -8,6 +8,7 @@ atomically. Nothing above it renames anything, so an object store with condition
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ SCRATCH = "state/tmp"
 LOGS = "state/logs"
 OPERATIONS = ("mkdir", "write", "flush", "read_back", "publish", "remove")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_QUOTED = re.compile(r"\((?:os error|errno) (\d+)\)")
 Hook = Callable[[str, str], None]  # operation, path relative to the store
 
 
@@ -196,6 +198,14 @@ class Store:
             yield
         except OSError as error:
             raise storage_error(f"{self.root}/{relative}", error) from error
+
+
+def refusal(error: Exception) -> OSError | None:
+    """The operating system's refusal behind an exception; libraries in other languages only quote it. None: it is another error."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    quoted = _QUOTED.search(str(error))
+    return OSError(int(quoted[1]), os.strerror(int(quoted[1]))) if quoted else None
 
 
 def storage_error(place: str, error: OSError) -> StorageError:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import Damaged, StorageError, UsageError
 from pipeline.index import Index
+from pipeline.inputs import FROZEN
 from pipeline.lock import run_lock
 from pipeline.recordings import Recordings
 from pipeline.runs import RUN_FILE, run_name
@@ -130,6 +131,8 @@ class _Checked:
         if found is None:
             if self.store.exists(path):
                 self.damaged[path] = "not what was written"
+            elif name == INPUTS and self.store.exists(FROZEN):
+                self.damaged[path] = "missing"
             return
         for file, sha256 in found["files"].items():
             self.file(file, sha256)

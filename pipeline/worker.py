@@ -36,6 +36,7 @@ def _answer(channel: TextIO, value: dict[str, Any]) -> None:
 
 def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
     from pipeline.errors import WinnowError
+    from pipeline.store import refusal, storage_error
     from pipeline.work import Job, describe_files
 
     try:
@@ -51,9 +52,10 @@ def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
         os._exit(NO_MEMORY)
     except Exception as error:  # whatever it is, the supervisor must hear of it
         traceback.print_exc()
-        if isinstance(error, OSError) and error.errno is not None:
-            place = error.filename or root
-            return {"failed": f"{place}: {error.strerror}; mend it, then run again", "exit_code": 74}
+        refused = refusal(error)
+        if refused is not None:
+            failed = storage_error(refused.filename or str(root), refused)
+            return {"failed": str(failed), "exit_code": failed.exit_code}
         return {"failed": f"{type(error).__name__}: {error}", "exit_code": 1}
     done = {k: getattr(produced, k) for k in ("rows", "data_digest", "counters", "extra")}
     return {"done": done | {"files": files, "key": job.key}}
