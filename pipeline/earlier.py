@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from pipeline.errors import UsageError
 from pipeline.inputs import Input, discovered
@@ -86,5 +87,9 @@ def _corpus(recipe: Recipe, at: tuple[Any, ...], one: str) -> SourceRun:
         pattern = f"{one.rstrip('/')}/pool/data/*.parquet"
     if not pattern:
         raise recipe.error(at, "against: `parquet:` names no file; write parquet:PATTERN")
-    files = Files(recipe, "against", Read(parquet=(pattern,), base=None), {})
+    try:
+        read = Read(parquet=(pattern,), base=None)
+    except ValidationError as error:
+        raise recipe.error(at, f"against: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    files = Files(recipe, "against", read, {})
     return SourceRun(one, "earlier", None, None, Parquet(), files.patterns, files.root, (), files.asked)

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from filters.judge import KEPT, Mask, any_failing, first_failing
 from filters.rule import Rule
 from pipeline.inputs import Input
+from pipeline.isolate import Isolated, marked
 from pipeline.layout import Layout, SourceLayout
-from pipeline.passes import open_stage, run_pass
+from pipeline.passes import open_stage
 from stages.base import TRANSIENT, Context
 from stages.registry import make_stage, source_class
 
@@ -149,12 +150,12 @@ def _pipeline(source: SourceLayout, context: Context) -> Through:
         gates = ([Rule.model_validate(r) for r in s["gates"]] for s in one.stages)
         stages = (make_stage(s["name"], s["config"]) for s in one.stages)
         opened = [open_stage(s, context, g) for s, g in zip(stages, gates, strict=True)]
-        passes.append((opened, [r for r in rules[: source.rules_by_pass[number]] if r.gate]))
+        passes.append((Isolated(opened, context), [r for r in rules[: source.rules_by_pass[number]] if r.gate]))
 
     def through(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Mask]:
-        alive = ~any_failing(batch, reader_gates)
-        for opened, gates in passes:
-            (batch,) = run_pass([batch], [alive], opened)
+        batch, alive = marked(batch, [], [], []), ~any_failing(batch, reader_gates)
+        for measure_all, gates in passes:
+            batch = measure_all(batch, alive)
             alive = ~any_failing(batch, gates)
         stored = batch.select([n for n in batch.schema.names if n not in TRANSIENT.names])
         return stored, first_failing(stored, rules) == KEPT
