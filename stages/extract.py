@@ -18,7 +18,7 @@ from stages.extract_engines import (
     resiliparse_engine,
     trafilatura_engine,
 )
-from stages.extract_shape import Shape, fits_trafilatura
+from stages.extract_shape import FAST_MOST_TAGS, Shape, fits_trafilatura
 
 EngineName = Literal["auto", "fast", "trafilatura", "resiliparse"]
 
@@ -45,12 +45,12 @@ class Extract(Stage):
     """Decode pages and keep their main text; pages that cannot be read get a reason.
 
     Rows without `html` are text already: they pass unchanged, except that one without any text is `empty`.
-    The caps come before any parser. A page the engine finds no text in, or beyond what trafilatura copes with, goes to
-    resiliparse; `extract__engine` says so.
+    The caps come before any parser. A page the engine finds no text in, or beyond what it copes with, goes to resiliparse;
+    `extract__engine` says so.
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("numba", "trafilatura", "lxml", "jusText", "Resiliparse", "chardet")
 
     engine: EngineName = "auto"  # auto = fast, the learned extractor
@@ -204,8 +204,8 @@ class PageReader:
 
     def _extract(self, page: str, utf8: bytes, shape: Shape) -> tuple[str, Extracted]:
         if self._fast:
-            found = self._fast(utf8)
-            if found.text:
+            found = self._fast(utf8) if shape.tags <= FAST_MOST_TAGS else None
+            if found and found.text:
                 return "fast", found
         elif self._settings.engine == "trafilatura" and fits_trafilatura(shape, len(utf8)):
             answer = self._by_trafilatura(page)
