@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, TextIO
 
 from pipeline.watch import NO_MEMORY, die_with_parent
@@ -41,10 +42,12 @@ def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
 
     try:
         unit = task["unit"]
-        job = Job(unit, root, root / task["scratch"], _reporter(channel), lambda value: _answer(channel, value))
+        report = _Reporter(channel)
+        job = Job(unit, root, root / task["scratch"], report, lambda value: _answer(channel, value))
         job.careful = task.get("careful")
         produced = unit_function(unit["kind"])(job)
         files = describe_files(job)
+        report.tell()
     except WinnowError as error:
         return {"failed": str(error), "exit_code": error.exit_code}
     except MemoryError:  # like a crash: the supervisor finds out whose fault it is
@@ -89,22 +92,21 @@ def unit_function(kind: str) -> Callable[[Any], Any]:
     return getattr(mix_work, names[kind])  # type: ignore[no-any-return]
 
 
-def _reporter(channel: TextIO) -> Callable[[int, int, int], None]:
-    from time import monotonic
+class _Reporter:
+    """Adds up what a unit reports and tells the supervisor of it now and then."""
 
-    waiting = [0, 0, 0]
-    last = monotonic()
+    def __init__(self, channel: TextIO) -> None:
+        self._channel, self._last, self._waiting = channel, monotonic(), [0, 0, 0]
 
-    def report(documents: int, size: int, kept: int) -> None:
-        nonlocal last
-        for place, value in enumerate((documents, size, kept)):
-            waiting[place] += value
-        if monotonic() - last > _QUIET_SECONDS:
-            _answer(channel, {"progress": waiting})
-            waiting[:] = [0, 0, 0]
-            last = monotonic()
+    def __call__(self, documents: int, size: int, kept: int) -> None:
+        self._waiting = [a + b for a, b in zip(self._waiting, (documents, size, kept), strict=True)]
+        if monotonic() - self._last > _QUIET_SECONDS:
+            self.tell()
 
-    return report
+    def tell(self) -> None:
+        if any(self._waiting):
+            _answer(self._channel, {"progress": self._waiting})
+        self._waiting, self._last = [0, 0, 0], monotonic()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """Progress: what is told, how often, and that it never stops a run."""
 
 import io
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from pipeline.progress import LINE_SECONDS, Progress, duration, size
+from pipeline.recipe import Recipe
+from pipeline.runs import Quiet, run
 
 
 class Clock:
@@ -87,3 +91,27 @@ def test_numbers_carry_their_units() -> None:
     """Every number a user sees has one."""
     assert [size(n) for n in (0, 999, 1_500, 250_000_000, 3.2e12)] == ["0 B", "999 B", "1.5 kB", "250 MB", "3.2 TB"]
     assert [duration(n) for n in (3, 89, 600, 11_100)] == ["3 s", "89 s", "10 min", "3 h 05 min"]
+
+
+def test_units_of_one_document_are_counted_too(tmp_path: Path) -> None:
+    """A worker tells of its progress now and then; what is left when a unit ends must not be forgotten."""
+    for name in "abcdef":
+        (tmp_path / f"{name}.jsonl").write_text('{"text": "one"}\n{"text": "two"}\n')
+    recipe = {"name": "tiny", "sources": {"rows": {"read": {"jsonl": f"{tmp_path}/*.jsonl"}}}, "stages": []}
+    heard = Heard()
+    run(Recipe.from_dict(recipe), tmp_path / "out", workers=1, progress=heard)
+    assert heard.documents["measure 1"] == 12
+
+
+class Heard(Quiet):
+    """Remembers how many documents each step told of."""
+
+    def __init__(self) -> None:
+        self.documents: Counter[str] = Counter()
+        self._name = ""
+
+    def step(self, name: str, units_total: int, units_done: int) -> None:
+        self._name = name
+
+    def advance(self, documents: int, bytes: int, kept: int) -> None:
+        self.documents[self._name] += documents
