@@ -34,6 +34,7 @@ class Task:
 
     unit: Unit
     careful: bool = False
+    reading: bool = False
     own_deaths: int = 0
     outside_deaths: int = 0
 
@@ -77,7 +78,7 @@ class LocalExecutor:
         self.store.mkdir(scratch)
         if task.unit.kind == MEASURE and self._wary:
             task.careful, self._wary = True, self._wary - 1
-        self._tasks[self._pool.give(task.unit, scratch, task.careful)] = task
+        self._tasks[self._pool.give(task.unit, scratch, task.careful, task.reading)] = task
 
     def _look(self) -> None:
         """End the workers that are beyond their budgets; their closed pipes tell of it in the next round."""
@@ -104,9 +105,10 @@ class LocalExecutor:
             self.store.remove(worker.scratch)
 
     def _record(self, task: Task, scratch: str, answer: Answer) -> None:
-        """A verdict on one document, for good; its page is kept for whoever wants to know why."""
+        """A verdict on one document, for good; its page, where there is one, is kept for whoever wants to know why."""
         self._wary = WARY_UNITS
-        self.store.publish(f"{scratch}/{answer['sample']}", f"{SAMPLES}/{answer['sample']}")
+        if "sample" in answer:
+            self.store.publish(f"{scratch}/{answer['sample']}", f"{SAMPLES}/{answer['sample']}")
         self._recordings.add(task.unit, answer["recorded"])
         task.unit = self._recordings.replayed(task.unit)
 
@@ -122,6 +124,7 @@ class LocalExecutor:
         else:
             task.own_deaths += 1
             task.careful, self._wary = task.unit.kind == MEASURE, WARY_UNITS
+            task.reading = task.reading or worker.phase == "read"
         if worker.phase.startswith("load") and task.own_deaths >= ATTEMPTS:
             raise UsageError(f"{worker.phase.removeprefix('load ')} ends its worker while it loads ({how})\nsee {log}")
         if task.own_deaths >= ATTEMPTS or task.outside_deaths >= OUTSIDE_ATTEMPTS:

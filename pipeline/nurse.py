@@ -6,46 +6,25 @@ ends a child is done again row by row; a row that ends two fresh children in whi
 work is guilty. A child that dies of a signal nobody here sent is simply replaced.
 """
 
-import gc
 import json
 import mmap
-import os
-import select
-import signal
 import struct
-import sys
-import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from filters.judge import Mask
-from pipeline.errors import Incomplete, WinnowError
+from pipeline.children import ALONE, Children
+from pipeline.errors import WinnowError
 from pipeline.isolate import Isolated, Pace, in_pieces, payload_of
-from pipeline.watch import (
-    CRASHED,
-    NO_MEMORY,
-    OUT_OF_MEMORY,
-    OUTSIDE_ATTEMPTS,
-    TICK_SECONDS,
-    Limits,
-    Watch,
-    die_with_parent,
-    own_doing,
-    told_status,
-)
 
 if TYPE_CHECKING:
     from pipeline.work import Job
 
-_FAILED = 72  # exit status of a child whose error is no document's fault
-_ALONE = 2  # fresh children a document has to end before it is guilty
-_LIFE_SECONDS = 2.0  # a sign of life to the supervisor at least so often
 _SAMPLE_BYTES = 1 << 20
 _PIECE_SECONDS = 0.05  # what a death costs; a fork takes 20 to 60 ms, so less would not help
 _FUSE = 20  # documents in a unit that may be guilty before their share counts
@@ -57,6 +36,7 @@ class Note:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _NOTE.size)
+        self._seen = self.read()
 
     def write(self, *, begin: int, end: int, stage: int, finished: int) -> None:
         self._memory[:] = _NOTE.pack(begin, end, stage, finished)
@@ -67,6 +47,11 @@ class Note:
     def read(self) -> tuple[int, int, int, int]:
         begin, end, stage, finished = _NOTE.unpack(self._memory[:])
         return begin, end, stage, finished
+
+    def moved(self) -> bool:
+        """Whether anything was written since the last call."""
+        before, self._seen = self._seen, self.read()
+        return before != self._seen
 
 
 @dataclass(frozen=True)
@@ -83,11 +68,10 @@ class End:
 class Nurse:
     """Batches through the stages in children. `found`: row of the unit -> (reason, stage) for the guilty."""
 
-    def __init__(self, isolated: Isolated, job: "Job", limits: Limits, memory: int) -> None:
-        self._isolated, self._job, self._limits, self._memory = isolated, job, limits, memory
+    def __init__(self, isolated: Isolated, job: "Job", children: Children) -> None:
+        self._isolated, self._job, self._children = isolated, job, children
         self._note, self._pace = Note(), Pace(_PIECE_SECONDS)
         self._names = [name for name, _ in job.params["schema"]]
-        self._outside, self._said = 0, 0.0
         self.found: dict[int, tuple[str, str]] = {}
 
     def __call__(self, batch: pa.RecordBatch, living: Mask, first: int) -> Iterator[pa.RecordBatch]:
@@ -100,21 +84,14 @@ class Nurse:
                 self._job.report(done.num_rows, payload_of(done), 0)
                 at += done.num_rows
                 yield done
-            if end.why is None:
-                self._replaced()
-            elif end.why and end.end - end.begin > 1:
+            if end.why and end.end - end.begin > 1:
                 single_until = end.end
             elif end.why:
                 alone = alone + 1 if at == start else 0
                 single_until = max(single_until, at + 1)
-                if alone >= _ALONE:
+                if alone >= ALONE:
                     yield self._guilty(batch.slice(at, 1), first + at, end)
                     at, alone = at + 1, 0
-
-    def _replaced(self) -> None:
-        self._outside += 1
-        if self._outside > OUTSIDE_ATTEMPTS:
-            raise Incomplete(f"{self._job.step}: unit {self._job.ordinal} was killed from outside again and again")
 
     def _guilty(self, row: pa.RecordBatch, number: int, end: End) -> pa.RecordBatch:
         stage = self._isolated.stages[end.stage].name
@@ -143,45 +120,13 @@ class Nurse:
         spool = self._job.scratch / "finished.arrow"
         spool.unlink(missing_ok=True)
         self._note.write(begin=start, end=start, stage=0, finished=0)
-        gc.freeze()
-        pid = os.fork()
-        if pid == 0:
-            self._run_child(lambda: self._work(batch, living, start, single_until, spool))
-        status, ended_for = self._wait(pid)
+        pid = self._children.fork(lambda: self._work(batch, living, start, single_until, spool))
+        status, ended_for = self._children.wait(pid, self._note.moved)
         begin, end, stage, finished = self._note.read()
         done = self._gather(spool, finished)
         if status == 0 and begin == batch.num_rows:
             return End(done, begin, end, stage, "")
-        return End(done, begin, end, stage, self._reason(status, ended_for))
-
-    def _reason(self, status: int, ended_for: str) -> str | None:
-        if ended_for:
-            return ended_for
-        if status == _FAILED:
-            self._raise_failure()
-        if status == NO_MEMORY:
-            return OUT_OF_MEMORY
-        print(f"a document ended its process: {told_status(status)}", file=sys.stderr, flush=True)
-        return CRASHED if own_doing(status) else None
-
-    def _wait(self, pid: int) -> tuple[int, str]:
-        """Exit status of the child as `Popen.returncode`, and the budget it was ended for, if any."""
-        watch, why, seen = Watch(pid, self._limits, self._memory, loading=False), "", self._note.read()
-        while True:
-            gone, status = _reaped(pid, TICK_SECONDS)
-            if gone:
-                return os.waitstatus_to_exitcode(status), why
-            if (now := self._note.read()[:3]) != seen[:3]:
-                seen = (*now, 0)
-                watch.progressed()
-            if not why and (why := watch.look()):
-                os.kill(pid, signal.SIGKILL)
-            self._sign_of_life()
-
-    def _sign_of_life(self) -> None:
-        if time.monotonic() - self._said > _LIFE_SECONDS:
-            self._said = time.monotonic()
-            self._job.at("nurse")
+        return End(done, begin, end, stage, self._children.reason(status, ended_for))
 
     def _work(self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int, spool: Path) -> None:
         """In the child: piece after piece from `start` on, row by row up to `single_until`."""
@@ -199,27 +144,6 @@ class Nurse:
                 file.flush()
                 at, finished = at + piece.num_rows, finished + piece.num_rows
                 self._note.write(begin=at, end=at, stage=0, finished=finished)
-
-    def _run_child(self, work: Callable[[], None]) -> NoReturn:
-        """Never returns, never cleans up what belongs to the parent."""
-        status = 0
-        try:
-            die_with_parent()
-            work()
-        except MemoryError:
-            status = NO_MEMORY
-        except (OSError, WinnowError) as error:
-            (self._job.scratch / "failure.json").write_text(json.dumps(_told(error)))
-            status = _FAILED
-        except BaseException:
-            traceback.print_exc()
-            status = 1
-        finally:
-            os._exit(status)
-
-    def _raise_failure(self) -> NoReturn:
-        told = json.loads((self._job.scratch / "failure.json").read_text())
-        raise OSError(*told) if len(told) > 1 else WinnowError(*told)
 
     def _pieces(
         self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int
@@ -241,20 +165,3 @@ class Nurse:
                 done.append(batch)
                 finished -= batch.num_rows
         return done
-
-
-def _told(error: OSError | WinnowError) -> list[Any]:
-    """What makes the error anew on the other side."""
-    return [error.errno, error.strerror, error.filename] if isinstance(error, OSError) else [str(error)]
-
-
-def _reaped(pid: int, seconds: float) -> tuple[bool, int]:
-    """Wait so long for a child's end. (whether it has ended, its wait status)."""
-    handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-    if handle is not None:
-        select.select([handle], [], [], seconds)
-        os.close(handle)
-    else:
-        time.sleep(min(seconds, 0.01))
-    gone, status = os.waitpid(pid, os.WNOHANG)
-    return gone == pid, status

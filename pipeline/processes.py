@@ -92,11 +92,14 @@ class Pool:
     _started: int = 0
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
-    def give(self, unit: Unit, scratch: str, careful: bool) -> int:
-        """A unit to an idle or new worker, whose number is returned; a careful one to a worker that has touched no document."""
+    def give(self, unit: Unit, scratch: str, careful: bool, reading: bool = False) -> int:
+        """A unit to an idle or new worker, whose number is returned; a careful one to a worker that has touched no document.
+
+        reading: its reader is under suspicion too.
+        """
         worker = self._taken(careful) or self._spawn()
         worker.pristine = worker.pristine and careful
-        how = {"careful": self._budgets()} if careful else {}
+        how = {"careful": self._budgets() | {"reading": reading}} if careful else {}
         self.busy.append(worker)
         self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
         worker.give(unit, scratch, **how)

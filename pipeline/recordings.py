@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import Damaged
+from pipeline.reading import END
 from pipeline.store import Store
 from pipeline.unit import Unit
 
 FOLDER = "state/recordings"
 SCHEMA = "winnow.recordings/1"
-Recording = Mapping[str, Any]  # row of the unit, id of the document, reason, stage at work
+# Row of the unit, id of the document, reason, stage at work; of a stretch of a file also where it begins and ends.
+Recording = Mapping[str, Any]
 
 
 class Recordings:
@@ -31,8 +33,9 @@ class Recordings:
         return unit.recorded(self.of(unit))
 
     def add(self, unit: Unit, recording: Recording) -> None:
-        """Commit one more; a document has one verdict."""
-        known = {r["row"]: r for r in (*self.of(unit), recording)}
+        """Commit one more; a document has one verdict. A stretch that no reader survives shifts the rows behind it."""
+        before = [r for r in self.of(unit) if END not in recording or r["row"] < recording["row"]]
+        known = {r["row"]: r for r in (*before, recording)}
         listed = [known[row] for row in sorted(known)]
         told = {"schema": SCHEMA, "step": unit.step, "documents": listed}
         self._store.write_sealed(f"{FOLDER}/{unit.request}.json", told)

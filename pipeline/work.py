@@ -18,6 +18,7 @@ from pipeline.digest import digest_table, file_sha256
 from pipeline.errors import UsageError, WinnowError, is_storage
 from pipeline.isolate import Isolated, Pace, in_pieces, marked, payload_of, recorded_in
 from pipeline.passes import Opened, open_stage
+from pipeline.reading import Reading, blamed, glued, lost_in
 from pipeline.schemas import VERDICT, WORKER, stored_schema
 from pipeline.tables import TableWriter, read_columns, read_table
 from pipeline.unit import RECORDED, Produced
@@ -25,6 +26,7 @@ from stages.base import Context, Slice, Stage
 from stages.registry import make_stage, source_class
 
 if TYPE_CHECKING:
+    from pipeline.children import Children
     from pipeline.nurse import Nurse
 
 Report = Callable[[int, int, int], None]  # documents, bytes, kept
@@ -77,8 +79,8 @@ def measure(job: Job) -> Produced:
     stages = [make_stage(s["name"], s["config"]) for s in job.params["stages"]]
     isolated = Isolated(_opened(job, stages), job.context)
     through = _nurse(isolated, job) if job.careful else Plain(isolated, job)
-    batches = _first_input(job) if "slice" in job.params else _stored_input(job, stages)
     recorded, row = recorded_in(job.params), 0
+    batches = _first_input(job, recorded) if "slice" in job.params else _stored_input(job, stages)
     with TableWriter(job.out(f"{job.step}/{job.key}.parquet"), stored_schema(job.params["schema"])) as writer:
         for batch, living in _told(batches, job):
             here = {n - row: recorded[n] for n in recorded if row <= n < row + batch.num_rows}
@@ -127,11 +129,16 @@ def _warm(stage: Opened, ctx: Context) -> None:
 
 def _nurse(isolated: Isolated, job: Job) -> "Nurse":
     from pipeline.nurse import Nurse
+
+    return Nurse(isolated, job, _children(job))
+
+
+def _children(job: Job) -> "Children":
+    from pipeline.children import Children
     from pipeline.watch import Limits
 
-    told = dict(job.careful or {})
-    memory = told.pop("memory")
-    return Nurse(isolated, job, Limits(**told), memory)
+    told = job.careful or {}
+    return Children(job, Limits(told["cpu_seconds"], told["idle_seconds"]), told["memory"])
 
 
 class Plain:
@@ -160,12 +167,24 @@ def _told(batches: Input, job: Job) -> Input:
         job.at("read")
 
 
-def _first_input(job: Job) -> Input:
+def _first_input(job: Job, found: dict[int, tuple[str, str]]) -> Input:
+    """Rows of the slice as its reader has them. found: takes the verdicts on stretches that end a process."""
     source = job.params["reader"]
     reader = source_class(source["format"])(**source["config"])
     gates = [Rule.model_validate(r) for r in source["gates"]]
-    for batch in _with_source(reader.read(job.context, Slice(**job.params["slice"])), source):
+    reading = Reading(reader, job.context, Slice(**job.params["slice"]))
+    for batch in _with_source(_read(reading, job, found), source):
         yield batch, ~any_failing(batch, gates)
+    job.context.counters.pop("bytes_read", None)  # says how it was read, not what
+
+
+def _read(reading: Reading, job: Job, found: dict[int, tuple[str, str]]) -> Iterator[pa.RecordBatch]:
+    lost = lost_in(job.params.get(RECORDED, ()))
+    if not (job.careful and job.careful["reading"]):
+        return blamed(reading.without(lost))
+    from pipeline.nurse_reading import GuardedReading
+
+    return glued(GuardedReading(reading, job, _children(job), found).rows(lost))
 
 
 def _with_source(batches: Iterator[pa.RecordBatch], source: dict[str, Any]) -> Iterator[pa.RecordBatch]:

@@ -5,6 +5,7 @@ It commits nothing: the supervisor publishes what a worker reports, so a worker 
 
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ _QUIET_SECONDS = 0.2  # progress lines at most this often
 def main() -> None:
     """Serve units until stdin closes. `argv[1]` is the store's root."""
     die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # crashes are expected
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the protocol
@@ -37,6 +39,7 @@ def _answer(channel: TextIO, value: dict[str, Any]) -> None:
 
 def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
     from pipeline.errors import WinnowError
+    from pipeline.reading import ReaderFailed
     from pipeline.store import refusal, storage_error
     from pipeline.work import Job, describe_files
 
@@ -50,9 +53,9 @@ def _work(task: dict[str, Any], root: Path, channel: TextIO) -> dict[str, Any]:
         report.tell()
     except WinnowError as error:
         return {"failed": str(error), "exit_code": error.exit_code}
-    except MemoryError:  # like a crash: the supervisor finds out whose fault it is
+    except (MemoryError, ReaderFailed) as error:  # like a crash: the supervisor finds out whose fault it is
         traceback.print_exc()
-        os._exit(NO_MEMORY)
+        os._exit(NO_MEMORY if isinstance(error, MemoryError) else 1)
     except Exception as error:  # whatever it is, the supervisor must hear of it
         traceback.print_exc()
         refused = refusal(error)

@@ -133,12 +133,14 @@ class Context:
     """What a stage, source or barrier is handed when it opens: the seed, the artifacts it needs, counters of work done.
 
     scratch: a directory for what does not fit into memory; emptied by whoever gave it. None = the system's own.
+    batch_rows: of the batches a source makes, at most.
     """
 
     seed: int = 0
     scratch: Path | None = None
     artifacts: Mapping[str, Path] = field(default_factory=dict)
     counters: Counter[str] = field(default_factory=Counter)
+    batch_rows: int = 1_000
 
 
 class Stage(Configured, ABC):
@@ -192,7 +194,10 @@ class Source(Configured, ABC):
 
     Counts `in_documents` and `in_payload_bytes` in ctx.counters before any decision about a record is made,
     and `bytes_read`. Raises OSError only when the storage fails; whatever the bytes hold is a row.
+    counts_rows: the `offset` of its documents is the number of a row, not of a byte.
     """
+
+    counts_rows: ClassVar[bool] = False
 
     @property
     def schema(self) -> pa.Schema:
@@ -202,6 +207,10 @@ class Source(Configured, ABC):
     @abstractmethod
     def cuts(self, location: str, size: int, limit: int) -> list[tuple[int, int]]:
         """Byte ranges of at most about `limit` bytes that can be read apart; one range where the format can't be cut."""
+
+    def next_cut(self, location: str, size: int, start: int, offset: int | None) -> int:
+        """The first place behind `start`, and behind the record at `offset`, where a slice may begin; `size` if none."""
+        return size
 
     @abstractmethod
     def read(self, ctx: Context, piece: Slice) -> Iterator[pa.RecordBatch]: ...

@@ -48,6 +48,7 @@ class DatatroveReader(Source):
     name: ClassVar[str] = "datatrove"
     version: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ("datatrove",)
+    counts_rows: ClassVar[bool] = True
 
     reader: str = Field(json_schema_extra={"enum": list(READERS)})
     settings: dict[str, Any] = Field(default_factory=dict)

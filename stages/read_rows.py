@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from stages.base import DOCUMENT, TRANSIENT, Context, Slice
 
-BATCH_ROWS = 1_000
 BATCH_BYTES = 16 << 20  # payload; the unit of memory of everything that follows
 FIELDS = pa.schema([*DOCUMENT, *TRANSIENT])
 
@@ -62,7 +61,7 @@ class Identity:
 
 
 def batches(rows: Iterable[Row], ctx: Context, piece: Slice, schema: pa.Schema = FIELDS) -> Iterator[pa.RecordBatch]:
-    """Batches of at most about 16 MiB and 1,000 rows, in order. Every row is counted before it is given on."""
+    """Batches of at most about 16 MiB and `ctx.batch_rows` rows, in order. Every row is counted before it is given on."""
     held: list[Row] = []
     weight = 0
     for row in rows:
@@ -71,7 +70,7 @@ def batches(rows: Iterable[Row], ctx: Context, piece: Slice, schema: pa.Schema =
             held, weight = [], 0
         held.append(row)
         weight += row.weight
-        if len(held) >= BATCH_ROWS:
+        if len(held) >= ctx.batch_rows:
             yield _batch(held, ctx, piece, schema)
             held, weight = [], 0
     if held:

@@ -37,6 +37,7 @@ class Parquet(Source):
     name: ClassVar[str] = "parquet"
     version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("chardet", "resiliparse")
+    counts_rows: ClassVar[bool] = True
 
     columns: Columns = Field(default_factory=dict)  # our name -> their field
 
@@ -62,6 +63,12 @@ class Parquet(Source):
             if start - kept[-1] >= limit:
                 kept.append(start)
         return list(zip(kept, [*kept[1:], size], strict=True))
+
+    def next_cut(self, location: str, size: int, start: int, offset: int | None) -> int:
+        """The next row group, behind the one that holds the row `offset`."""
+        with open_binary(location) as file:
+            groups = row_groups(pq.ParquetFile(file), size)
+        return next((place for place, first, _ in groups if place > start and first > (offset or 0)), size)
 
     def read(self, ctx: Context, piece: Slice) -> Iterator[pa.RecordBatch]:
         yield from batches(self._rows(ctx, piece), ctx, piece, self.schema)

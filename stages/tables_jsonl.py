@@ -15,7 +15,7 @@ from stages.read_input import BLOCK, Input
 from stages.read_reasons import read_rules
 from stages.read_rows import Identity, Row, batches
 from stages.tables import Columns
-from stages.warc_codecs import sniff
+from stages.warc_codecs import Codec, sniff
 from stages.warc_pieces import Members, plain_pieces
 
 MAX_LINE = 64 << 20  # bytes; a parsed line takes a few times as much
@@ -59,11 +59,15 @@ class Jsonl(Source):
         if size <= limit:
             return [(0, size)]
         with Input(location) as source:
-            head = source.read(0, 64)
-            if sniff(head, lambda count: source.read(0, count)) is not None:
+            if _codec(source) is not None:
                 return [(0, size)]
         count = -(-size // max(1, limit))
         return [(size * i // count, size * (i + 1) // count) for i in range(count)]
+
+    def next_cut(self, location: str, size: int, start: int, offset: int | None) -> int:
+        with Input(location) as source:
+            at = max(start, start if offset is None else offset) + 1
+            return size if _codec(source) is not None else _line_start(source, at)
 
     def read(self, ctx: Context, piece: Slice) -> Iterator[pa.RecordBatch]:
         with Input(piece.location, ctx.counters) as source:
@@ -97,7 +101,7 @@ def parse_object(line: bytes) -> dict[str, Any] | None:
 
 def lines_of(source: Input, piece: Slice, max_bytes: int) -> Iterator[Line]:
     """Lines that begin in the slice. Lost ranges of a compressed file and lines over `max_bytes` come as errors."""
-    codec = sniff(source.read(0, 64), lambda count: source.read(0, count))
+    codec = _codec(source)
     if codec is not None:
         blocks = ((p.data, p.fault, p.end - p.start) for p in Members(source, codec, AnyStart()).pieces(0))
         yield from split_lines(blocks, 0, None, max_bytes)
@@ -107,6 +111,10 @@ def lines_of(source: Input, piece: Slice, max_bytes: int) -> Iterator[Line]:
         return
     plain = ((p.data, "", 0) for p in plain_pieces(source, begin))
     yield from split_lines(plain, begin, piece.end, max_bytes)
+
+
+def _codec(source: Input) -> Codec | None:
+    return sniff(source.read(0, 64), lambda count: source.read(0, count))
 
 
 def _line_start(source: Input, start: int) -> int:

@@ -49,6 +49,10 @@ class Warc(Source):
         count = -(-size // max(1, limit))
         return [(size * i // count, size * (i + 1) // count) for i in range(count)]
 
+    def next_cut(self, location: str, size: int, start: int, offset: int | None) -> int:
+        with Input(location) as source:
+            return Archive(source).next_cut(max(start, start if offset is None else offset) + 1)
+
     def read(self, ctx: Context, piece: Slice) -> Iterator[pa.RecordBatch]:
         with Input(piece.location, ctx.counters) as source:
             yield from batches(self._rows(source, piece), ctx, piece)
@@ -119,6 +123,14 @@ class Archive:
             if piece.end > limit:
                 return False
         return False
+
+    def next_cut(self, at: int) -> int:
+        """The first place from `at` on where a slice may begin; the size if there is none."""
+        if self.codec is None:
+            return next((cut for cut in self.plain_cuts(1) if cut >= at), self.source.size)
+        if not self.codec.cuttable or not self.has_many_members(self.source.size):
+            return self.source.size
+        return next_start(self.source, self.codec, self.grammar, at)
 
     def plain_cuts(self, limit: int) -> Iterator[int]:
         """Record starts at least `limit` bytes apart, by hopping from header to header; none after the first damage."""

@@ -140,13 +140,22 @@ class EvilToo(Evil):
         return columns(evil_too__length=pa.int64())
 
 
-ENTRY_POINTS = "[winnow.stages]\nevil = tests.faults.evil:Evil\nevil_too = tests.faults.evil:EvilToo\n"
+ENTRY_POINTS = """[winnow.stages]
+evil = tests.faults.evil:Evil
+evil_too = tests.faults.evil:EvilToo
+evil_reading = tests.faults.evil_reading:EvilReading
+"""
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write(folder: Path) -> None:
     """As pip would have installed it."""
     info = folder / "evil-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written, and found by this process and those it starts."""
+    write(folder)
     monkeypatch.syspath_prepend(str(folder))
