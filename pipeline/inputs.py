@@ -1,17 +1,19 @@
 """Inputs are frozen at the first run: which files, how large, with what digest, in which slices."""
 
 import fnmatch
-import glob
 import hashlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline.digest import key_of
 from pipeline.errors import UsageError
+from pipeline.matching import matching
 from pipeline.resolve import SourceRun
 from pipeline.resolve_inputs import portable_pattern
 from pipeline.seals import INPUTS as INPUTS_SEAL
@@ -152,32 +154,60 @@ def discovered(number: int, run: SourceRun, stamps: Stamps) -> Iterator[Input]:
             f"source {run.name!r}: no file matches {', '.join(run.patterns)}\ncheck the path in the recipe"
         )
     for path, location in matches:
+        _check_name(path, location)
         size, digest = _size(location), stamps.digest(location)
         for start, end in run.reader.cuts(location, size, SLICE_BYTES):
             yield Input(number, Slice(run.name, run.key, run.dump, path, location, start, end, size), digest)
 
 
+def _check_name(path: str, location: str) -> None:
+    """Paths are text in every table a run writes; the bytes of a name that is none could not be told again."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = os.fsencode(location).decode("utf-8", "backslashreplace")
+        raise UsageError(f"{shown}: a file name that is not UTF-8; rename the file") from None
+
+
 def _matches(run: SourceRun) -> Iterator[tuple[str, str]]:
-    """(path relative to the root, where it lies) of every file, each once, however many patterns it matches."""
-    seen = set()
-    for pattern in run.patterns:
-        for location in _expand(pattern, run):
-            path = _below(location, run.root)
-            if path not in seen:
-                seen.add(path)
-                yield path, location
+    """(path relative to the root, where it lies) of every file, each once, however many patterns it matches.
+
+    Of several ways to a file, through linked directories or round and round them, the shortest one counts.
+    """
+    found = {_below(place, run.root): place for pattern in run.patterns for place in _expand(pattern, run)}
+    real_folder, seen = cache(os.path.realpath), set()
+    for path in sorted(found, key=lambda path: (path.count("/"), path)):
+        folder, name = os.path.split(found[path])
+        real = found[path] if _is_remote(found[path]) else os.path.join(real_folder(folder), name)
+        if real not in seen:
+            seen.add(real)
+            yield path, found[path]
 
 
 def _expand(pattern: str, run: SourceRun) -> list[str]:
     if _is_remote(pattern):
         return _expand_remote(pattern)
     if os.path.isdir(pattern):
-        return [p for p in _files_below(pattern) if _wanted(p, run.reader.name)]
-    return [p for p in glob.glob(pattern, recursive=True) if os.path.isfile(p)]
+        return [p for p in _files_below(pattern) if _wanted(p, run.reader.name) and _is_file(p)]
+    return [p for p in matching(pattern) if _is_file(p)]
+
+
+def _is_file(path: str) -> bool:
+    """Directories, pipes, sockets and devices hold no documents. What can't be asked counts: reading it names the error."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def _files_below(folder: str) -> list[str]:
-    return [os.path.join(base, f) for base, _, names in os.walk(folder) for f in names if not f.startswith(".")]
+    walk = os.walk(folder, onerror=_give_up)
+    return [os.path.join(base, f) for base, _, names in walk for f in names if not f.startswith(".")]
+
+
+def _give_up(error: OSError) -> None:
+    """A folder that may not be looked into: its files would be missing without a word."""
+    raise error
 
 
 _ENDINGS = {

@@ -11,6 +11,7 @@ from pipeline.errors import RecipeError
 from pipeline.yaml_load import Node
 
 MAX_LINES = 3
+MAX_CHARS = 500  # of a line; the longest honest one has under 300
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -29,10 +30,15 @@ def translate(
     """
     known = list(known)
     found = error.errors(include_url=False)
-    lines = list(dict.fromkeys(_line(one, node, at, known, inside) for one in found))
+    lines = list(dict.fromkeys(_shortened(_line(one, node, at, known, inside)) for one in found))
     if len(lines) > MAX_LINES:
         lines = [*lines[: MAX_LINES - 1], f"and {len(lines) - MAX_LINES + 1} more"]
     return RecipeError("\n".join(lines))
+
+
+def _shortened(line: str) -> str:
+    """A key or value of any length leaves its place and its beginning readable."""
+    return line if len(line) <= MAX_CHARS else f"{line[:MAX_CHARS]}..."
 
 
 def _line(one: ErrorDetails, node: Node, at: tuple[Any, ...], known: list[str], inside: bool) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from pipeline.errors import RecipeError, StorageError
+from pipeline.matching import matching
 from pipeline.recipe import Recipe
 from pipeline.recipe_models import Read, filled, without_placeholders
 
@@ -51,11 +52,7 @@ class Listed(Sequence[str]):
 
     @cached_property
     def _locations(self) -> tuple[str, ...]:
-        files = [
-            f
-            for pattern in self.lists
-            for f in ([pattern] if "://" in pattern else sorted(glob.glob(pattern, recursive=True)))
-        ]
+        files = [f for pattern in self.lists for f in ([pattern] if "://" in pattern else sorted(matching(pattern)))]
         if not files:
             raise RecipeError(f"no list of files matches {', '.join(self.lists)}; check `read:`")
         return tuple(dict.fromkeys(self._joined(line, file) for file in files for line in _lines(file)))

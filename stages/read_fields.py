@@ -14,7 +14,7 @@ WELL_KNOWN = ("text", "html", "url", "date", "title", "id", "license")  # taken 
 _TARGETS = {name: name for name in ("text", "html", "url", "date", "title", "license", "dump")} | {"id": "record_key"}
 _CHAT = ("kind", "messages", "chosen", "rejected")  # only a finished run has them in our form
 KINDS = ("text", "chat", "preference")
-MOST_BYTES = 64 << 20  # of a document's text or HTML; a column of strings holds 2 GiB, a batch should hold 16 MiB
+MOST_BYTES = 32 << 20  # of a document's text or HTML; a column of strings holds 2 GiB, a batch should hold 16 MiB
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 

@@ -1,6 +1,7 @@
 """Rows of Parquet files and of finished runs as documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Annotated, Any, ClassVar, cast
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from filters.rule import Rule
 from stages.base import Context, Slice, Source
+from stages.parquet_pages import Chunk, Page, chunks, pages
 from stages.read_fields import Fields, check_columns
 from stages.read_input import open_binary
 from stages.read_reasons import read_rules
@@ -17,6 +19,11 @@ from stages.read_rows import BATCH_BYTES, Identity, Row, batches
 
 Columns = Annotated[dict[str, str], AfterValidator(check_columns)]
 READ_ROWS = 256  # rows decoded at a time at most
+BOMB_PAGES = 128 << 20  # bytes that the pages of a row group hold at a time; honest writers cut pages at 1 MiB, or ...
+MOST_PAGES = 1 << 30  # ... at 1,024 rows, which may be books
+BOMB_RATIO = 100  # of unpacked to stored bytes; text shrinks to a fifth
+BOMB_ROWS = 1_000_000  # rows of a group; a document takes more than a byte of its file
+VALUE_BYTES = 32  # that pyarrow needs for a value of a dictionary beside its letters
 POOL_COLUMNS = (
     *("text", "url", "date", "title", "id", "license", "dump", "language"),
     *("kind", "messages", "chosen", "rejected"),
@@ -35,7 +42,7 @@ class Parquet(Source):
     """Every row of a Parquet file. A slice holds the row groups that begin in it: files are cut between row groups."""
 
     name: ClassVar[str] = "parquet"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("chardet", "resiliparse")
     counts_rows: ClassVar[bool] = True
 
@@ -81,28 +88,34 @@ class Parquet(Source):
             except DAMAGE as error:
                 raise_if_storage(error)
                 ctx.counters["bytes_read"] += piece.end - piece.start
-                yield _damaged(identity, 0, piece.size)
+                yield _lost(identity, 0, piece.size, "damaged")
                 return
+            held = Held(file, piece.size)
             for number, (start, first, size) in enumerate(row_groups(table, piece.size)):
                 if piece.start <= start < piece.end:
                     ctx.counters["bytes_read"] += size
-                    yield from self._group(table, number, first, identity)
+                    yield from self._group(table, number, first, identity, held)
 
-    def _group(self, table: pq.ParquetFile, number: int, first: int, identity: Identity) -> Iterator[Row]:
+    def _group(self, table: pq.ParquetFile, number: int, first: int, identity: Identity, held: "Held") -> Iterator[Row]:
         """Rows of one row group; from where it cannot be decoded, one row that says so."""
         fields, group = self.fields, table.metadata.row_group(number)
         have = set(table.schema_arrow.names)
-        wanted = [top for name in fields.wanted if (top := _top_level(name, have))]
+        wanted = list(dict.fromkeys(top for name in fields.wanted if (top := _top_level(name, have))))
         rows = max(1, min(READ_ROWS, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
         at = first
         try:
-            for batch in table.iter_batches(rows, row_groups=[number], columns=list(dict.fromkeys(wanted))):
+            refusal, largest = held.judge(number, group.num_rows, wanted)
+            if refusal:
+                yield _lost(identity, at, group.total_byte_size, refusal)
+                return
+            rows = max(1, min(rows, BOMB_PAGES // max(1, largest)))
+            for batch in table.iter_batches(rows, row_groups=[number], columns=wanted):
                 for values in rows_of(batch):
                     yield fields.fill(Row(identity.of(at), at, None, 0), values)
                     at += 1
         except DAMAGE as error:
             raise_if_storage(error)
-            yield _damaged(identity, at, group.total_byte_size)
+            yield _lost(identity, at, group.total_byte_size, "damaged")
 
     def rules(self) -> tuple[Rule, ...]:
         return read_rules()
@@ -157,10 +170,41 @@ def row_groups(table: pq.ParquetFile, size: int) -> list[tuple[int, int, int]]:
     return [(a, first, b - a) for (a, b), first in zip(pairwise(places), rows, strict=False)]
 
 
-def _damaged(identity: Identity, at: int, size: int) -> Row:
+def _lost(identity: Identity, at: int, size: int, why: str) -> Row:
     row = Row(identity.of(at, 1), at, None, max(0, size))
-    row.record_key, row.read__error = row.id, "damaged"
+    row.record_key, row.read__error = row.id, why
     return row
+
+
+class Held:
+    """What reading the row groups of a file would hold in memory, by its pages."""
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file, self._size = file, size
+
+    @cached_property
+    def _groups(self) -> list[list[Chunk]]:
+        return chunks(self._file, self._size)
+
+    def judge(self, number: int, rows: int, wanted: Sequence[str]) -> tuple[str, int]:
+        """(why the group must not be read, or nothing; bytes of its largest dictionary). Raises ValueError on damage."""
+        if rows > max(BOMB_ROWS, self._size):
+            return "bomb", 0
+        packed = held = largest = 0
+        for chunk in self._groups[number]:
+            if chunk.column in wanted:
+                found = [page._replace(size=_memory_of(page)) for page in pages(self._file, chunk)]
+                packed += max((page.packed for page in found), default=0)
+                held += max((page.size for page in found if not page.is_dictionary), default=0)
+                dictionary = sum(page.size for page in found if page.is_dictionary)
+                held, largest = held + dictionary, max(largest, dictionary)
+        if held > MOST_PAGES:
+            return "too_big", largest
+        return "bomb" if held > BOMB_PAGES and held > BOMB_RATIO * packed else "", largest
+
+
+def _memory_of(page: Page) -> int:
+    return page.size + VALUE_BYTES * page.values if page.is_dictionary else page.size
 
 
 class Run(Parquet):

@@ -1,6 +1,7 @@
 """JSON Lines as documents: plain or compressed, one object a line."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,7 +19,8 @@ from stages.tables import Columns
 from stages.warc_codecs import Codec, sniff
 from stages.warc_pieces import Members, plain_pieces
 
-MAX_LINE = 64 << 20  # bytes; a parsed line takes a few times as much
+MAX_LINE = 32 << 20  # bytes; as text with characters beyond U+FFFF a line takes four times as much, twice over
+MAX_VALUES = 1_500_000  # of a line; 180 bytes each where they are objects
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Jsonl(Source):
     """Every line of a JSON Lines file that is not empty. Plain files are cut anywhere, a compressed one is one slice."""
 
     name: ClassVar[str] = "jsonl"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     packages: ClassVar[tuple[str, ...]] = ("chardet", "isal", "resiliparse")
 
     columns: Columns = Field(default_factory=dict)  # our name -> their field
@@ -79,15 +81,28 @@ class Jsonl(Source):
             if not line.error and not line.data.strip():
                 continue
             row = Row(identity.of(line.offset, int(bool(line.error))), line.offset, line.length, line.length)
-            values = None if line.error else parse_object(line.data)
+            error = line.error or ("too_big" if has_too_many_values(line.data) else "")
+            values = None if error else parse_object(line.data)
             if values is None:
-                row.record_key, row.read__error = row.id, line.error or "bad_json"
+                row.record_key, row.read__error = row.id, error or "bad_json"
                 yield row
             else:
                 yield fields.fill(row, values)
 
     def rules(self) -> tuple[Rule, ...]:
         return read_rules()
+
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.S)
+
+
+def has_too_many_values(line: bytes) -> bool:
+    """Whether an object of the line would take many times its bytes: more than MAX_VALUES begin outside strings."""
+    return _openers(line) > MAX_VALUES and _openers(_STRING.sub(b"", line)) > MAX_VALUES
+
+
+def _openers(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{") if len(data) > MAX_VALUES else 0
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:

@@ -114,6 +114,48 @@ PARQUET_WORDS = (
     b"ARROW:schema",
     b"\xed\xa0\x80",
 )
+URL_WORDS = (
+    *(
+        b"http://",
+        b"https://",
+        b"//",
+        b"/../",
+        b"/./",
+        b"%2e%2E",
+        b"%",
+        b"%00",
+        b"?",
+        b"#",
+        b"&a=1",
+        b"utm_x=1",
+        b":443",
+    ),
+    *(b":99999", b"@", b"[::1]", b"\\", b"xn--", "。".encode(), "ß".encode(), b"..", b";", b"+", b" ", b"\t", b"\0"),
+)
+ROBOTS_WORDS = (
+    *(
+        b"User-agent: *\n",
+        b"User-agent: winnow\n",
+        b"Disallow: /",
+        b"Allow: /",
+        b"*",
+        b"$",
+        b"%",
+        b"%E3%81",
+        b"\n",
+        b"\r",
+    ),
+    *(
+        b"Crawl-delay: ",
+        b"1e400",
+        b"nan",
+        b"-1",
+        b"Sitemap: x\n",
+        b"\xef\xbb\xbf",
+        b"\0",
+        b"Request-rate: 1/10s 0000-2400\n",
+    ),
+)
 YAML_WORDS = (
     *(
         b"!!python/object/apply:os.system ['x']",
@@ -166,6 +208,53 @@ def warcs() -> list[bytes]:
     made += [b"".join(warc_making.arc([warc_making.body_of(n) for n in range(4)]))]
     made += [warc_making.gzipped(warc_making.arc([warc_making.body_of(n) for n in range(4)]))]
     return made + _samples("warc-samples", "*arc*")
+
+
+@cache
+def heads() -> list[bytes]:
+    """The beginnings of records and responses."""
+    made = [record[:1000] for record in warc_making.pages(2)] + warc_making.arc([warc_making.body_of(1)])
+    bare = made[0].replace(b"\r\n", b"\n")
+    folded = made[0].replace(b"WARC-Type: response", b"warc-type :\r\n\t response")
+    answer = "Content-Type: text/html; charset=utf-8\nContent-Encoding: gzip\nTransfer-Encoding: chunked\nX: café"
+    return [*made, bare, folded, warc_making.http(b"<p>", answer), warc_making.http(b"", status="404 Not Found") * 3]
+
+
+@cache
+def urls() -> list[bytes]:
+    """Addresses of every kind that pages hold."""
+    made = (
+        *("http://site.example/", "https://www.site.example:8443/a//b/../c;d?b=2&a=1&utm_source=x&page#top"),
+        *("http://bücher.example/straße?q=你好", "http://192.0.2.1:80/%7euser/%zz", "http://[2001:db8::1]/x"),
+        *(
+            "//cdn.example/x.html",
+            "../up/../../page.html?x=%26%3d",
+            "?only=query",
+            "mailto:a@b.example",
+            "http://u:p@h/",
+        ),
+        *(
+            "HTTP://WWW.Site.CO.UK./A%2fB/?",
+            "http://xn--bcher-kva.example/",
+            "javascript:void(0)",
+            "page;jsessionid=1A?x",
+        ),
+    )
+    return [address.encode() for address in made]
+
+
+@cache
+def robots() -> list[bytes]:
+    rules = b"User-agent: *\nDisallow: /a/*?c=\nAllow: /a/b$\nCrawl-delay: 2.5\n\n"
+    ours = b"user-agent : winnow\ndisallow: /%7E\n# note\nSitemap: http://site.example/s.xml\n"
+    return [
+        rules,
+        ours,
+        rules + ours,
+        rules.replace(b"\n", b"\r"),
+        b"<html><title>404</title>",
+        b"User-agent: *\nDisallow:",
+    ]
 
 
 CODERS: dict[int, Callable[[bytes], bytes]] = {

@@ -41,5 +41,5 @@ def test_one_input_is_kept_for_each_way_of_failing(tmp_path: Path) -> None:
 
 
 def test_the_watched_child_counts_its_inputs(tmp_path: Path) -> None:
-    found = fuzz("recipe", 1, 0, 20, None, tmp_path)
+    found = fuzz("recipe", 1, 0, 20, folder=tmp_path)
     assert (found.inputs, sum(found.failures.values())) == (20, 0)
