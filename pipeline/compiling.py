@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO
 
 _ROOMS = ("filters", "dedup", "stages")
+_PATIENCE_SECONDS = 200.0  # ten times what the slowest stage compiles in
+_LOOK_SECONDS = 0.1
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def one_at_a_time(stage: str) -> Iterator[None]:
     if done.exists():
         yield
         return
-    with _locked(place / f"{stage}.lock"):
+    with _locked(done.with_name(f"{done.name}.lock")):
         yield
         with suppress(OSError):
             done.touch()
@@ -46,12 +49,22 @@ def _locked(path: Path) -> Iterator[None]:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("ab")
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _wait_for(handle)
     try:
         yield
     finally:
         if handle is not None:
             handle.close()
+
+
+def _wait_for(handle: IO[bytes]) -> None:
+    """Returns with the lock, or without it once patience has ended."""
+    until = monotonic() + _PATIENCE_SECONDS
+    while monotonic() < until:
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        sleep(_LOOK_SECONDS)
 
 
 @functools.cache

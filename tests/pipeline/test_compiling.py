@@ -1,11 +1,14 @@
 """Compiling once: the first process loads a stage alone, later ones do not wait for each other."""
 
+import fcntl
 import select
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from pipeline import compiling
 from pipeline.compiling import _place, one_at_a_time
 
 # Says when it is inside, and leaves on a line from the test.
@@ -55,10 +58,32 @@ def test_a_process_that_dies_lets_the_next_one_in(start):
     assert second.stdout.readline() == "in\n"
 
 
+def test_a_process_that_was_stopped_holds_up_nobody_for_ever(start, monkeypatch):
+    stopped = start()
+    assert stopped.stdout.readline() == "in\n"
+    stopped.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(compiling, "_PATIENCE_SECONDS", 0.3)
+    with one_at_a_time("rules"):
+        assert stopped.poll() is None
+
+
+def test_another_installation_is_not_waited_for(start, monkeypatch):
+    """Its kernels are others: other code, or another place."""
+    assert start().stdout.readline() == "in\n"
+    monkeypatch.setattr(compiling, "_sources", lambda: "another")
+    monkeypatch.setattr(compiling, "_wait_for", _must_be_free)
+    with one_at_a_time("rules"):
+        pass
+
+
+def _must_be_free(handle):
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def test_a_stage_that_cannot_be_loaded_is_not_called_compiled(start):
     with pytest.raises(ValueError), one_at_a_time("rules"):
         raise ValueError
-    assert [path.name for path in _place().iterdir()] == ["rules.lock"]
+    assert [path.suffix for path in _place().iterdir()] == [".lock"]
 
 
 def test_without_a_place_for_the_lock_everyone_compiles(tmp_path, monkeypatch):
