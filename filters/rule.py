@@ -9,7 +9,7 @@ Scalar = bool | int | float | str | None
 PerLanguage = dict[str, Scalar]
 Value = Scalar | tuple[Scalar, ...] | PerLanguage
 Op = Literal["<", "<=", ">", ">=", "==", "!=", "in", "not in", "not null"]
-Action = Literal["drop", "quarantine"]
+Action = Literal["drop", "quarantine", "duplicate"]
 
 
 class Condition(BaseModel):
@@ -30,7 +30,7 @@ class Condition(BaseModel):
 
 
 class Rule(BaseModel):
-    """All conditions hold -> the document is dropped or quarantined with `reason`.
+    """All conditions hold -> the document is dropped or quarantined with `reason`, or a duplicate of whom the column names.
 
     group: the name shown as `stage` in the ledger, `<group>.<reason>` in the balance.
     threshold: last part of the override path `rules.<group>.<threshold>`; empty = not tunable.

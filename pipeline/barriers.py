@@ -24,6 +24,7 @@ from pipeline.work import Job
 from stages.base import Barrier, Slice
 from stages.dedupe import Exact, MinHashCandidates, MinHashVerify
 from stages.dedupe_earlier import earlier_batches
+from stages.dedupe_pages import Pages
 from stages.select import KeepTop
 
 UNIT_SHIFT = 32  # handle = slice ordinal << 32 | row
@@ -35,7 +36,7 @@ _MIX = np.uint64(
 )  # odd, so multiplying is a bijection on 64 bits: small keys spread over all partitions
 
 
-_BARRIERS: dict[str, type[Barrier]] = {b.name: b for b in (Exact, MinHashCandidates, MinHashVerify, KeepTop)}
+_BARRIERS: dict[str, type[Barrier]] = {b.name: b for b in (Pages, Exact, MinHashCandidates, MinHashVerify, KeepTop)}
 
 
 def make_barrier(params: dict[str, Any]) -> Barrier:
@@ -64,17 +65,17 @@ def sketch(job: Job) -> Produced:
     call = barrier.sketch(job.context)
     kept = survivors(job, job.root / job.params["verdict"])
     made = (call(batch) for batch in _surviving_batches(job, barrier, kept))
-    return _write_sketch(job, made)
+    return write_sketch(job, made)
 
 
 def sketch_earlier(job: Job) -> Produced:
     """What a slice of an earlier corpus contributes, under handles beyond those of the run's own documents."""
     barrier = make_barrier(job.params)
     batches = earlier_batches(Slice(**job.params["slice"]), job.params["number"])
-    return _write_sketch(job, map(barrier.sketch(job.context), batches))
+    return write_sketch(job, map(barrier.sketch(job.context), batches))
 
 
-def _write_sketch(job: Job, made: Iterator[pa.RecordBatch]) -> Produced:
+def write_sketch(job: Job, made: Iterator[pa.RecordBatch]) -> Produced:
     """Sorted runs of rows, each about _RUN_BYTES, into the unit's one file."""
     first = next(made)
     digest, writer = (
@@ -107,16 +108,16 @@ def _surviving_batches(job: Job, barrier: Barrier, kept: Mask) -> Iterator[pa.Re
     present = set(job.params["columns"])
     names = [n for n in barrier.reads.names if n in present]
     row = 0
-    yield _with_handle(barrier, pa.RecordBatch.from_pylist([], barrier.reads), np.zeros(0, np.int64))
+    yield with_handle(barrier, pa.RecordBatch.from_pylist([], barrier.reads), np.zeros(0, np.int64))
     for batch in read_columns(job.parts(), names):
         mask = kept[row : row + batch.num_rows]
         handles = (job.ordinal << UNIT_SHIFT) + row + np.flatnonzero(mask)
         row += batch.num_rows
         if mask.any():
-            yield _with_handle(barrier, batch.filter(pa.array(mask)), handles)
+            yield with_handle(barrier, batch.filter(pa.array(mask)), handles)
 
 
-def _with_handle(barrier: Barrier, batch: pa.RecordBatch, handles: npt.NDArray[np.int64]) -> pa.RecordBatch:
+def with_handle(barrier: Barrier, batch: pa.RecordBatch, handles: npt.NDArray[np.int64]) -> pa.RecordBatch:
     """The declared columns, null where the run has none of that name, and the handle."""
     found = dict(zip(batch.schema.names, batch.columns, strict=True))
     columns = [found.get(f.name, pa.nulls(batch.num_rows, f.type)).cast(f.type) for f in barrier.reads]

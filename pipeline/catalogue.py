@@ -80,9 +80,9 @@ def _sources() -> list[dict[str, Any]]:
 
 
 def _dedupe() -> list[dict[str, Any]]:
-    from stages.dedupe import Exact, MinHash
+    from stages.dedupe import KNOWN
 
-    return [_bare(Exact), _bare(MinHash)]
+    return [_bare(found) for found in KNOWN.values()]
 
 
 def _bare(found: "type[Configured]") -> dict[str, Any]:

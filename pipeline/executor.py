@@ -21,7 +21,7 @@ from pipeline.watch import OUTSIDE_ATTEMPTS, Limits, kernel_kills, own_doing, to
 ATTEMPTS = 3  # own deaths of one unit before the run gives up
 WARY_UNITS = 8  # units handled with care from the start after one that was not clean
 
-MEASURE = "measure"  # the kind of unit that runs stages over documents
+GUARDED = ("measure", "scout")  # kinds of unit that read inputs or run stages over documents
 SAMPLES = f"{LOGS}/quarantined"
 
 Commit = Callable[[Unit, dict[str, Any], str], None]  # unit, what was produced, scratch directory
@@ -76,7 +76,7 @@ class LocalExecutor:
         self._attempts += 1
         scratch = f"{SCRATCH}/{os.getpid()}-{self._attempts}"
         self.store.mkdir(scratch)
-        if task.unit.kind == MEASURE and self._wary:
+        if task.unit.kind in GUARDED and self._wary:
             task.careful, self._wary = True, self._wary - 1
         self._tasks[self._pool.give(task.unit, scratch, task.careful, task.reading)] = task
 
@@ -123,7 +123,7 @@ class LocalExecutor:
             self._make_room()
         else:
             task.own_deaths += 1
-            task.careful, self._wary = task.unit.kind == MEASURE, WARY_UNITS
+            task.careful, self._wary = task.unit.kind in GUARDED, WARY_UNITS
             task.reading = task.reading or worker.phase == "read"
         if worker.phase.startswith("load") and task.own_deaths >= ATTEMPTS:
             raise UsageError(f"{worker.phase.removeprefix('load ')} ends its worker while it loads ({how})\nsee {log}")

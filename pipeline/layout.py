@@ -1,5 +1,6 @@
 """From a resolved recipe to passes: what is measured where, under which rules, with which columns. Checked before a byte is read."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,9 @@ from filters.rule import Condition, Rule
 from pipeline.errors import RecipeError
 from pipeline.passes import cut_passes
 from pipeline.resolve import Resolved, SourceRun, resolved_rules
-from pipeline.schemas import WORKER, pool_schema, schema_json
+from pipeline.schemas import REPEATS, WORKER, pool_schema, schema_json
 from stages.base import TRANSIENT, Barrier, Source, Stage
+from stages.dedupe_pages import Pages
 from stages.select import KeepTop
 
 OPTIONAL = {"quality_score"}  # a barrier or rule may ask for it although no stage of this recipe adds it
@@ -34,6 +36,8 @@ class SourceLayout:
     rules: list[dict[str, Any]]
     rules_by_pass: tuple[int, ...]  # how many of `rules` can be judged after each pass
     columns: list[str]  # stored columns, all passes together
+    early_stages: list[dict[str, Any]]  # those that judge a page unseen, for the worker
+    early_config: list[dict[str, Any]]  # and for the key
 
     def rules_until(self, number: int) -> list[dict[str, Any]]:
         return self.rules[: self.rules_by_pass[number]]
@@ -48,6 +52,7 @@ class Layout:
     pool_schema: list[list[str]]
     validation_share: float
     against: dict[str, tuple[SourceRun, ...]]  # earlier corpora, by barrier
+    pages: Pages | None  # what is compared before anything is extracted
 
 
 # First of all rules: whatever was measured before, a document that ended its worker is in quarantine.
@@ -60,9 +65,21 @@ WORKER_RULE = Rule(
 )
 
 
+# Next: a page that was received more than once is read once.
+PAGES_RULE = Rule(
+    group=Pages.name,
+    conditions=(Condition(column=REPEATS.names[0], op="not null"),),
+    reason="repeated_page",
+    action="duplicate",
+    gate=True,
+    null="keep",
+)
+
+
 def lay_out(resolved: Resolved, validation_share: float = 0.005) -> Layout:
     """Fold the schemas of every pipeline. Raises RecipeError naming the stage and the missing or clashing column."""
-    laid = [_lay_out_source(resolved, run) for run in resolved.sources]
+    pages, others = _parted(resolved)
+    laid = [_lay_out_source(resolved, run, pages is not None) for run in resolved.sources]
     fields: dict[str, pa.Field] = {}
     for run, (_, stored) in zip(resolved.sources, laid, strict=True):
         for column in stored:
@@ -71,7 +88,7 @@ def lay_out(resolved: Resolved, validation_share: float = 0.005) -> Layout:
                 raise RecipeError(
                     f"column {column.name!r} is {known.type} in one source but {column.type} in {run.name!r}"
                 )
-    barriers = (*resolved.barriers, *_cuts(resolved, fields))
+    barriers = (*others, *_cuts(resolved, fields))
     for barrier in barriers:
         _require(barrier.reads.names, [*fields, *OPTIONAL], f"dedupe step {barrier.name!r}")
     pool = pool_schema(fields.values())
@@ -83,7 +100,16 @@ def lay_out(resolved: Resolved, validation_share: float = 0.005) -> Layout:
         schema_json(pool),
         validation_share,
         resolved.against,
+        pages,
     )
+
+
+def _parted(resolved: Resolved) -> tuple[Pages | None, list[Barrier]]:
+    """`pages` looks at what was received, the other steps at texts. Raises RecipeError where it does not come first."""
+    first, others = next(iter(resolved.barriers), None), [b for b in resolved.barriers if not isinstance(b, Pages)]
+    if len(others) < len(resolved.barriers) and not isinstance(first, Pages):
+        raise RecipeError("dedupe: 'pages' looks at pages before their text is extracted\nlist it first")
+    return first if isinstance(first, Pages) else None, others
 
 
 def _cuts(resolved: Resolved, fields: dict[str, pa.Field]) -> list[KeepTop]:
@@ -100,15 +126,16 @@ def _cuts(resolved: Resolved, fields: dict[str, pa.Field]) -> list[KeepTop]:
     return cuts
 
 
-def _lay_out_source(resolved: Resolved, run: SourceRun) -> tuple[SourceLayout, pa.Schema]:
+def _lay_out_source(resolved: Resolved, run: SourceRun, pages: bool) -> tuple[SourceLayout, pa.Schema]:
     rules = list(resolved_rules(run, resolved.overrides))
     reader_rules, by_stage = _rules_by_stage(run, rules)
     tunable = [any(r.gate and r.threshold for r in mine) for mine in by_stage]
-    stored = pa.schema([*_stored_by_reader(run.reader), *WORKER])
+    own = [WORKER_RULE, PAGES_RULE] if pages else [WORKER_RULE]
+    stored = pa.schema([*_stored_by_reader(run.reader), *WORKER, *(REPEATS if pages else ())])
     columns = dict(zip(stored.names, stored.types, strict=True))
     visible = columns | dict(zip(TRANSIENT.names, TRANSIENT.types, strict=True))
     passes, counts, at = [], [], 0
-    done = 1 + len(reader_rules)
+    done = len(own) + len(reader_rules)
     for number, stages in enumerate(cut_passes(run.stages, tunable)):
         gates = by_stage[at : at + len(stages)]
         at += len(stages)
@@ -124,12 +151,20 @@ def _lay_out_source(resolved: Resolved, run: SourceRun) -> tuple[SourceLayout, p
     reader = {
         "format": run.reader.name,
         "config": run.reader.model_dump(mode="json"),
-        "gates": [r.model_dump(mode="json") for r in reader_rules if r.gate],
+        "gates": _gates(reader_rules),
         "license": run.license,
     }
-    plain = [r.model_dump(mode="json") for r in (WORKER_RULE, *rules)]
-    layout = SourceLayout(run.name, _slug(run.key), reader, tuple(passes), plain, tuple(counts), list(columns))
+    plain = [r.model_dump(mode="json") for r in (*own, *rules)]
+    early = _early(run, by_stage)
+    layout = SourceLayout(run.name, _slug(run.key), reader, tuple(passes), plain, tuple(counts), list(columns), *early)
     return layout, pa.schema([*columns.items()])
+
+
+def _early(run: SourceRun, rules: list[list[Rule]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stages that need no page, with all their gates: what is refused there must not stand for another page."""
+    pairs = zip(run.stages, rules, strict=True)
+    early = list(itertools.takewhile(lambda pair: not set(pair[0].reads.names) & set(TRANSIENT.names), pairs))
+    return [_described(*pair) for pair in early], [_keyed(*pair) for pair in early]
 
 
 def _stored_by_reader(reader: Source) -> pa.Schema:
@@ -186,13 +221,26 @@ def _lay_out_pass(
     config: dict[str, Any] = {"stages": [], "schema": schema_json(schema)}
     if number == 0:
         config["reader"] = run.reader.measure_config() | {"license": run.license}
-        config["reader_gates"] = [r.model_dump(mode="json") for r in reader_rules if r.gate]
+        config["reader_gates"] = _gates(reader_rules)
     for place, (stage, mine) in enumerate(zip(stages, rules, strict=True)):
-        gates = [r.model_dump(mode="json") for r in mine if r.gate]
-        later = place + 1 < len(stages)  # a gate behind the last stage of a pass stops nothing in it
-        described.append({"name": stage.name, "config": stage.model_dump(mode="json"), "gates": gates if later else []})
-        config["stages"].append(stage.measure_config() | {"gates": gates if later else []})
+        stopping = mine if place + 1 < len(stages) else []  # a gate behind the last stage of a pass stops nothing in it
+        described.append(_described(stage, stopping))
+        config["stages"].append(_keyed(stage, stopping))
     return PassLayout(described, config, schema_json(schema))
+
+
+def _described(stage: Stage, rules: list[Rule]) -> dict[str, Any]:
+    """A stage for the worker."""
+    return {"name": stage.name, "config": stage.model_dump(mode="json"), "gates": _gates(rules)}
+
+
+def _keyed(stage: Stage, rules: list[Rule]) -> dict[str, Any]:
+    """A stage for the key."""
+    return stage.measure_config() | {"gates": _gates(rules)}
+
+
+def _gates(rules: list[Rule]) -> list[dict[str, Any]]:
+    return [r.model_dump(mode="json") for r in rules if r.gate]
 
 
 def _slug(key: str) -> str:

@@ -58,6 +58,7 @@ def _judged(table: pa.Table, verdict: pa.Table, index: int, rule: Rule) -> pa.Ta
         value_num=number,
         value_str=string,
         threshold=_limits(tested, rows),
+        **({"duplicate_of": string} if rule.action == "duplicate" else {}),
     )
 
 

@@ -81,11 +81,10 @@ def _any_filter() -> dict[str, Any]:
 
 
 def _dedupe(definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    from stages.dedupe import Exact, MinHash
+    from stages.dedupe import KNOWN
 
-    models = {Exact.name: Exact, MinHash.name: MinHash}
-    settings = [_with_settings(name, model, definitions) for name, model in models.items()]
-    return [{"enum": list(models)}, *settings]
+    settings = [_with_settings(name, model, definitions) for name, model in KNOWN.items()]
+    return [{"enum": list(KNOWN)}, *settings]
 
 
 def _with_settings(name: str, model: Any, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipeline.resolve_models import placed, portable, refuse_missing_models
 from pipeline.resolve_rules import apply_overrides, effective, normal_overrides
 
 if TYPE_CHECKING:
-    from stages.base import Barrier, Configured, Source, Stage
+    from stages.base import Barrier, Source, Stage
     from stages.crawl import Crawl
 
 # What the validators of stages, readers and barriers may say to a value they did not foresee.
@@ -210,9 +210,8 @@ def _dedupe(recipe: Recipe) -> "tuple[tuple[Barrier, ...], list[dict[str, Any]],
     if not recipe.dedupe:
         return (), [], {}
     from pipeline.earlier import corpora
-    from stages.dedupe import Exact, MinHash, barriers
+    from stages.dedupe import KNOWN, barriers
 
-    known: dict[str, type[Configured]] = {Exact.name: Exact, MinHash.name: MinHash}
     made: list[Barrier] = []
     plain = []
     against: dict[str, tuple[SourceRun, ...]] = {}
@@ -220,15 +219,15 @@ def _dedupe(recipe: Recipe) -> "tuple[tuple[Barrier, ...], list[dict[str, Any]],
         at = ("dedupe", place, step.name)
         try:
             new = barriers(step.name, step.settings)
-            configured: Any = known[step.name](**step.settings)
+            configured: Any = KNOWN[step.name](**step.settings)
         except ValidationError as error:
-            raise recipe.misfit(at, error, known[step.name].model_fields) from None
+            raise recipe.misfit(at, error, KNOWN[step.name].model_fields) from None
         except ODD as error:
-            raise recipe.error(at, f"{error}{did_you_mean(step.name, known)}") from None
+            raise recipe.error(at, f"{error}{did_you_mean(step.name, KNOWN)}") from None
         if {b.name for b in new} & {b.name for b in made}:
             raise recipe.error(at, f"{step.name!r} is listed twice; once is enough")
         made += new
-        earlier = corpora(recipe, at, configured.against)
+        earlier = corpora(recipe, at, getattr(configured, "against", ()))
         against |= {barrier.name: earlier for barrier in new} if earlier else {}
         plain.append({step.name: portable(configured) | _told_of(earlier)})
     return tuple(made), plain, against

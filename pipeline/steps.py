@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from filters.rule import Rule
 from pipeline.barriers import partitions_for
 from pipeline.digest import key_of
 from pipeline.earlier import Earlier, EarlierSlice
@@ -59,6 +58,7 @@ class SliceState:
     verdict: str = ""
     judged: Manifest = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)  # digests of what each deduper takes from this slice
+    repeats: str = ""  # digest of which pages are read elsewhere in the run
 
 
 def all_steps(layout: Layout, inputs: Sequence[Input], earlier: Earlier, replay: Replay = lambda unit: unit) -> Steps:
@@ -67,9 +67,10 @@ def all_steps(layout: Layout, inputs: Sequence[Input], earlier: Earlier, replay:
     replay: puts a unit's recordings into it.
     """
     slices = [SliceState(n, i, layout.sources[i.run]) for n, i in enumerate(inputs)]
+    repeats = yield from _scout(layout, slices, replay)
     for number in range(max(len(s.source.passes) for s in slices)):
         here = [s for s in slices if number < len(s.source.passes)]
-        done = yield Step(f"measure {number + 1}", tuple(replay(_measure(layout, s, number)) for s in here))
+        done = yield Step(f"measure {number + 1}", tuple(replay(_measure(layout, s, number, repeats)) for s in here))
         for state in here:
             _take_part(state, done[state.ordinal])
         done = yield Step(f"judge {number + 1}", tuple(_judge(s, number) for s in here))
@@ -80,19 +81,42 @@ def all_steps(layout: Layout, inputs: Sequence[Input], earlier: Earlier, replay:
     return (yield from _finish(layout, slices, dedupers))
 
 
+def _scout(layout: Layout, slices: list[SliceState], replay: Replay) -> Generator[Step, Done, str]:
+    """Compare what was received before anything is extracted. Returns the artifact's path; none without `pages`."""
+    if layout.pages is None:
+        return ""
+    shared = _Shared(layout.pages, _barrier_config(layout.pages), {}, [], layout.seed)
+    slug = f"00-{layout.pages.name}"
+    found = yield from _compared(shared, slug, [replay(shared.scout(s, slug)) for s in slices])
+    for state in slices:
+        state.repeats = found["extra"].get("removed_by_slice", {}).get(str(state.ordinal), "")
+    return str(found["files"][0]["path"])
+
+
+def _compared(shared: "_Shared", slug: str, sketches: Sequence[Unit]) -> Generator[Step, Done, Manifest]:
+    """A barrier's three steps. Returns the manifest of its artifact."""
+    name = shared.barrier.name
+    done = yield Step(f"{name}: sketch", tuple(sketches))
+    reduced = yield Step(f"{name}: reduce", shared.reduces(done, slug))
+    combined = yield Step(f"{name}: combine", (shared.combine(reduced, slug),))
+    return combined[0]
+
+
 def _take_part(state: SliceState, manifest: Manifest) -> None:
     state.parts.append(manifest["files"][0]["path"])
     state.digests.append(manifest["data_digest"])
     state.measured.append(manifest)
 
 
-def _measure(layout: Layout, state: SliceState, number: int) -> Unit:
+def _measure(layout: Layout, state: SliceState, number: int, repeats: str) -> Unit:
     here = state.source.passes[number]
     identity: dict[str, Any] = {"pass": here.config, "seed": layout.seed}
     params: dict[str, Any] = {"stages": here.stages, "schema": here.schema, "seed": layout.seed}
     if number == 0:
         identity["input"] = state.input.identity
         params |= {"reader": state.source.reader, "slice": vars(state.input.piece)}
+        if layout.pages:
+            identity["repeats"], params["repeats"] = state.repeats, repeats
     else:
         identity |= {"parts": state.digests[:], "alive": state.judged["extra"]["alive_digest"]}
         params |= {"parts": state.parts[:], "verdict": state.verdict}
@@ -128,14 +152,11 @@ def _dedupe(layout: Layout, slices: list[SliceState], earlier: Earlier) -> Gener
         shared = _Shared(barrier, config, given, list(dedupers.values()), layout.seed)
         own = [shared.sketch(s, slug) for s in slices]
         older = [shared.sketch_earlier(n, e) for n, e in enumerate(earlier.get(barrier.name, ()), EARLIER_UNIT)]
-        sketches = yield Step(f"{barrier.name}: sketch", (*own, *older))
-        reduced = yield Step(f"{barrier.name}: reduce", shared.reduces(sketches, slug))
-        combined = yield Step(f"{barrier.name}: combine", (shared.combine(reduced, slug),))
-        artifacts[barrier.name] = combined[0]
-        if "removed_by_slice" in combined[0]["extra"]:
+        artifacts[barrier.name] = found = yield from _compared(shared, slug, (*own, *older))
+        if "removed_by_slice" in found["extra"]:
             told = barrier.name if barrier.name not in dedupers else f"{barrier.name}_{number}"
-            dedupers[told] = combined[0]["files"][0]["path"]
-            _take_removed(slices, combined[0])
+            dedupers[told] = found["files"][0]["path"]
+            _take_removed(slices, found)
     return dedupers
 
 
@@ -168,6 +189,17 @@ class _Shared:
 
     def _dir(self, slug: str) -> str:
         return _step_dir("passes", slug, self.barrier.measure_config())
+
+    def scout(self, state: SliceState, slug: str) -> Unit:
+        """Read from the input itself: keyed by what the reader and the stages before any page say of it."""
+        told = {"reader": state.source.passes[0].config["reader"], "stages": state.source.early_config}
+        identity = self._identity() | told | {"input": state.input.identity, "ordinal": state.ordinal}
+        params = self._params() | {
+            "reader": state.source.reader,
+            "slice": vars(state.input.piece),
+            "stages": state.source.early_stages,
+        }
+        return Unit(f"{self._dir(slug)}/sketch", "scout", state.ordinal, identity, params)
 
     def sketch(self, state: SliceState, slug: str) -> Unit:
         kept = [state.judged["extra"]["kept_digest"], *state.removed]
@@ -272,7 +304,3 @@ def _grouped(slices: list[SliceState], limit: int) -> list[list[SliceState]]:
         groups[-1].append(state)
         room -= size
     return groups
-
-
-def rules_json(rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    return [r.model_dump(mode="json") for r in rules]

@@ -77,10 +77,10 @@ class Job:
 def measure(job: Job) -> Produced:
     """One pass over one slice. The first pass reads the input, later ones read what earlier passes stored."""
     stages = [make_stage(s["name"], s["config"]) for s in job.params["stages"]]
-    isolated = Isolated(_opened(job, stages), job.context)
+    isolated = Isolated(opened_stages(job, stages), job.context)
     through = _nurse(isolated, job) if job.careful else Plain(isolated, job)
     recorded, row = recorded_in(job.params), 0
-    batches = _first_input(job, recorded) if "slice" in job.params else _stored_input(job, stages)
+    batches = _pages_once(job, recorded) if "slice" in job.params else _stored_input(job, stages)
     with TableWriter(job.out(f"{job.step}/{job.key}.parquet"), stored_schema(job.params["schema"])) as writer:
         for batch, living in _told(batches, job):
             here = {n - row: recorded[n] for n in recorded if row <= n < row + batch.num_rows}
@@ -95,7 +95,7 @@ def measure(job: Job) -> Produced:
     return job.finish(writer.digest.rows, writer.digest.hexdigest())
 
 
-def _opened(job: Job, stages: Sequence[Stage]) -> list[Opened]:
+def opened_stages(job: Job, stages: Sequence[Stage]) -> list[Opened]:
     """Every stage loaded and warm: kernels compile on an empty batch, before any document is at work."""
     opened = []
     for stage, told in zip(stages, job.params["stages"], strict=True):
@@ -167,7 +167,19 @@ def _told(batches: Input, job: Job) -> Input:
         job.at("read")
 
 
-def _first_input(job: Job, found: dict[int, tuple[str, str]]) -> Input:
+Found = dict[int, tuple[str, str]]  # row -> (reason, what was at work)
+
+
+def _pages_once(job: Job, found: Found) -> Input:
+    """The input, without the pages that are read elsewhere in the run."""
+    if "repeats" not in job.params:
+        return first_input(job, found)
+    from pipeline.scout import without_repeats
+
+    return without_repeats(job, first_input(job, found))
+
+
+def first_input(job: Job, found: Found) -> Input:
     """Rows of the slice as its reader has them. found: takes the verdicts on stretches that end a process."""
     source = job.params["reader"]
     reader = source_class(source["format"])(**source["config"])
@@ -178,7 +190,7 @@ def _first_input(job: Job, found: dict[int, tuple[str, str]]) -> Input:
     job.context.counters.pop("bytes_read", None)  # says how it was read, not what
 
 
-def _read(reading: Reading, job: Job, found: dict[int, tuple[str, str]]) -> Iterator[pa.RecordBatch]:
+def _read(reading: Reading, job: Job, found: Found) -> Iterator[pa.RecordBatch]:
     lost = lost_in(job.params.get(RECORDED, ()))
     if not (job.careful and job.careful["reading"]):
         return blamed(reading.without(lost))

@@ -73,6 +73,10 @@ def unit_function(kind: str) -> Callable[[Any], Any]:
         from pipeline import work
 
         return work.measure if kind == "measure" else work.judge
+    if kind == "scout":
+        from pipeline.scout import scout
+
+        return scout
     if kind in ("sketch", "sketch_earlier", "reduce", "combine"):
         from pipeline import barriers
 
