@@ -1,9 +1,10 @@
 """`winnow`: the command line. Data on stdout, talk on stderr; heavy imports wait inside the command that needs them.
 
 Exit codes: 0 done, 1 bug, 2 usage or recipe error, 3 an `expect:` gate failed, 4 incomplete but resumable, 5 damage
-found, 74 storage, 75 locked by another run, 130 / 143 stopped by a signal and resumable.
+found, 74 storage, 75 locked by another run, 129 / 130 / 143 stopped by a signal and resumable.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from pipeline.errors import ExpectationFailed, UsageError, WinnowError
 from pipeline.watch import Limits
 
 BUG, STORAGE, CLOSED_PIPE = 1, 74, 141
+STOPS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 RESULT = "winnow.result/1"
 
 app = typer.Typer(
@@ -290,15 +292,31 @@ class Stopped(BaseException):
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     """The first signal ends the command in order, a second one at once."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in STOPS:
         signal.signal(each, lambda n, _: os._exit(128 + n))
     raise Stopped(number)
 
 
+def listen() -> None:
+    """Stop in order when asked to; under `nohup` a lost terminal asks nothing."""
+    for each in STOPS:
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, _stop)
+
+
+def _open_standard_streams() -> None:
+    """Where the caller has closed one (`>&-`), the next file opened would take its number, and with it whatever is printed."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(free, True)
+    os.close(free)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
 def main() -> NoReturn:
     """The console script."""
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    _open_standard_streams()
+    listen()
     code = invoke(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -335,7 +353,8 @@ def _tell(message: str, code: int) -> int:
     from pipeline.cli_render import harmless
 
     lines = [harmless(line) for line in message.split("\n")]
-    print("winnow: " + "\n".join(lines), file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody listens: the exit code says it all the same
+        print("winnow: " + "\n".join(lines), file=sys.stderr, flush=True)
     return code
 
 

@@ -1,7 +1,8 @@
 """Many short runs, each in a process of its own to be killed: forked from one that has everything imported and nothing begun.
 
-`python -m tests.faults.forge RECIPE` reads outputs, one a line, and answers with the pid of the run, which waits in its own
-process group for SIGUSR1, and later with its exit code (negative: the signal that ended it).
+`python -m tests.faults.forge RECIPE WORKERS` reads outputs, one a line, and answers with the pid of the run, which waits in its
+own process group for SIGUSR1, and later with its exit code (negative: the signal that ended it). With 0 workers all is done
+in that process, else it is `winnow run` with that many worker processes.
 """
 
 import importlib
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -28,12 +30,12 @@ LEFT_OUT = (
 )
 
 
-def serve(recipe: str) -> None:
+def serve(recipe: str, workers: str) -> None:
     _import_all()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            os._exit(_run(recipe, line.strip()))
+            os._exit(_run(recipe, line.strip(), workers))
         print(child, flush=True)
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
@@ -54,13 +56,21 @@ def _import_all() -> None:
     parse("https://www.example.co.uk/")
 
 
-def _run(recipe: str, output: str) -> int:
+def _run(recipe: str, output: str, workers: str) -> int:
     os.setsid()
     sys.stdin = open(os.devnull)  # noqa: SIM115
     os.dup2(2, 1)
     signal.sigwait({signal.SIGUSR1})
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
-    return ending(recipe, output)
+    return commanded(recipe, output, workers) if workers != "0" else ending(recipe, output)
+
+
+def commanded(recipe: str, output: str, workers: str) -> int:
+    """The command line, from where the interpreter has started on."""
+    from pipeline.cli import invoke, listen
+
+    listen()
+    return invoke(["run", recipe, "--output", output, "--workers", workers])
 
 
 def ending(recipe: str, output: str) -> int:
@@ -89,12 +99,12 @@ def ending(recipe: str, output: str) -> int:
 class Forge:
     """The serving process, from the test's side."""
 
-    def __init__(self, recipe: Path, log: Path) -> None:
+    def __init__(self, recipe: Path, log: Path, workers: int = 0) -> None:
         self.log = log
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # inherited: a signal before sigwait is kept
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.forge", str(recipe)],
+                [sys.executable, "-m", "tests.faults.forge", str(recipe), str(workers)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -134,13 +144,18 @@ class Forge:
 
     def killed(self, output: Path, after: float) -> int:
         """A run whose whole group gets SIGKILL after so many seconds; its exit code."""
+        return self.struck(output, after, lambda pid: os.killpg(pid, signal.SIGKILL))[0]
+
+    def struck(self, output: Path, after: float, strike: Callable[[int], None]) -> tuple[int, float]:
+        """A run to which something is done after so many seconds; its exit code, and the seconds it took to end then."""
         pid = self.begin(output)
         os.kill(pid, signal.SIGUSR1)
         time.sleep(after)
+        began = time.monotonic()
         with suppress(ProcessLookupError):  # it was over
-            os.killpg(pid, signal.SIGKILL)
-        return self.end()
+            strike(pid)
+        return self.end(), time.monotonic() - began
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

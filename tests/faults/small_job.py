@@ -34,6 +34,17 @@ dedupe: [exact]
 mixes:
   all: {{tokenizer: {{train: {{vocab_size: 400}}}}, tokens: 20k, shortage: shrink, validation: {{share: 0.1}}}}
 """
+# For real workers: no model and no compiled kernel to load, but many units.
+LIGHT = """\
+name: light
+seed: 17
+output: out
+sources: {rows: {read: {jsonl: "in/*.jsonl"}}}
+stages: [url_rules]
+dedupe: [exact]
+mixes:
+  all: {tokenizer: {train: {vocab_size: 300}}, tokens: 20k, shortage: shrink, validation: {share: 0.1}}
+"""
 CRAWL = '  site: {{crawl: {{seeds: ["{url}"], allow_private: ["127.0.0.0/8"], delay: 0}}}}\n'
 
 
@@ -109,8 +120,26 @@ class Job:
         return run_with(InlineExecutor(Store(output, hook)), Recipe.from_yaml(self.recipe))
 
 
+def write_light_job(folder: Path, files: int = 10) -> Path:
+    """Rows in so many files, some of them copies or broken; returns the recipe's path."""
+    (folder / "in").mkdir(parents=True)
+    rng = random.Random(5)
+    prose = ["\n".join(english(rng, 2)) for _ in range(4 * files)]
+    for n in range(files):
+        texts = [*prose[4 * n : 4 * n + 4], prose[n]]
+        lines = [json.dumps({"text": text, "url": f"https://rows.example/{n}/{i}"}) for i, text in enumerate(texts)]
+        (folder / f"in/{n:02d}.jsonl").write_text("\n".join([*lines, "{broken"]) + "\n", encoding="utf-8")
+    path = folder / "recipe.yaml"
+    path.write_text(LIGHT, encoding="utf-8")
+    return path
+
+
 def finish(folder: Path, crawl: str = "") -> Job:
     """Write the job down and run it undisturbed."""
-    recipe = write_job(folder, crawl)
+    return undisturbed(write_job(folder, crawl))
+
+
+def undisturbed(recipe: Path) -> Job:
+    folder = recipe.parent
     result = run_with(InlineExecutor(Store(folder / "out")), Recipe.from_yaml(recipe))
     return Job(recipe, result.output, tree(result.output))
