@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Locked
+from pipeline.errors import Locked, StorageError
 from pipeline.lock import run_lock
 from pipeline.store import Store
 from tests.faults.small_job import ROOT, Job
@@ -100,3 +100,57 @@ def test_a_zombie_without_kernel_locks_finds_its_lock_gone(tmp_path: Path, no_lo
         path.write_text(json.dumps(json.loads(path.read_text()) | {"started": "1"}))
         with run_lock(heir), pytest.raises(Locked, match="taken over"):
             zombie.write_bytes("state/late", b"")
+
+
+def test_a_lock_file_that_is_removed_while_it_is_asked_for_is_not_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds a file without a name holds nothing: the new file is asked for."""
+    path, asked = tmp_path / "state/logs/run.lock", []
+
+    def flock(handle: int, how: int) -> None:
+        asked.append(handle)
+        if len(asked) == 1:
+            path.unlink()
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with run_lock(Store(tmp_path)):
+        assert len(asked) == 2 and json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_holder_that_says_nothing_of_itself_blocks_too(tmp_path: Path) -> None:
+    path = tmp_path / "state/logs/run.lock"
+    path.parent.mkdir(parents=True)
+    for told in ("", "no JSON", "[1]", '{"pid": 1}'):
+        path.write_text(told)
+        with path.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(Locked, match="in use by another run; wait"), run_lock(Store(tmp_path)):
+                pass
+
+
+def refuse(*given: object) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize(("module", "call"), [(fcntl, "flock"), (os, "pwrite"), (os, "open")])
+def test_a_disk_that_refuses_the_lock_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: object, call: str
+) -> None:
+    """Exit 74 with the place; nothing stays locked."""
+    (tmp_path / "state/logs").mkdir(parents=True)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, call, refuse)
+        with pytest.raises(StorageError, match=r"run\.lock: Input/output error"), run_lock(Store(tmp_path)):
+            pass
+    with run_lock(Store(tmp_path)):
+        pass
+
+
+def test_without_kernel_locks_nobody_is_asked_who_has_left_no_name(tmp_path: Path, no_locks: None) -> None:
+    """An empty lock file is what a run leaves that ended in order."""
+    with run_lock(Store(tmp_path)):
+        pass
+    assert (tmp_path / "state/logs/run.lock").read_text() == ""
+    with run_lock(Store(tmp_path)):
+        pass
