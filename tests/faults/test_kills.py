@@ -1,6 +1,6 @@
 """SIGKILL of a whole run at a random moment, then the same run again: byte for byte the undisturbed one.
 
-`make test` tries a few seeds, `make faults` WINNOW_KILLS of them (200). Runs with real workers are in tests/e2e/test_core.py.
+`make test` tries a few seeds, `make faults` WINNOW_KILLS of them (200). Runs with real workers are in test_signals.py.
 """
 
 import os
