@@ -122,3 +122,22 @@ def file_is_sound(store: Store, file: dict[str, Any], stamps: Stamps) -> bool:
         return bool(path.stat().st_size == file["bytes"] and stamps.digest(str(path)) == file["sha256"])
     except OSError:
         return False
+
+
+def step_dirs(store: Store) -> list[str]:
+    """Every directory that holds unit manifests, in the order steps run."""
+    rooms = ("state/passes", "state/verdicts", "state/artifacts")
+    files = (p for room in rooms for p in store.path(room).rglob("*.json*"))
+    found = {p.parent for p in files if p.name == INDEX or p.name.endswith(".unit.json")}
+    return sorted(p.relative_to(store.root).as_posix() for p in found)
+
+
+def forget_damaged(store: Store, stamps: Stamps) -> None:
+    """Once all that the recipe asks for is sound: damaged units of older settings are made by nobody, so none vouches for them."""
+    for step in step_dirs(store):
+        index = Index(store, step)
+        harmed = {key for key, manifest in index.load().items() if not is_sound(store, manifest, stamps)}
+        if harmed:
+            index.forget(harmed)
+        elif index.damaged():
+            index.compact()

@@ -10,7 +10,7 @@ from pipeline.acquire import acquire
 from pipeline.earlier import earlier_slices
 from pipeline.errors import Damaged, UsageError
 from pipeline.executor import LocalExecutor
-from pipeline.index import Index, Manifest, is_sound, manifest_of
+from pipeline.index import Index, Manifest, forget_damaged, is_sound, manifest_of
 from pipeline.inputs import freeze, frozen_inputs
 from pipeline.layout import Layout, lay_out
 from pipeline.lock import run_lock
@@ -162,6 +162,7 @@ def _locked_run(resolved: Resolved, layout: Layout, executor: Executor, refresh:
         present = [*runner.indexes, *replay.paths()]
         manifest = publish_dataset(store, resolved, outcome, recordings, present)
         mixes = {spec.name: make_mix(runner, spec, manifest) for spec in mix_specs(resolved)}
+        forget_damaged(store, stamps)
     store.sweep()
     check_expectations(resolved, manifest)
     trained = train_after(store, resolved, mixes, progress.tell)

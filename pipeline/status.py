@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.index import INDEX, Index
+from pipeline.index import Index, step_dirs
 from pipeline.recordings import Recordings
 from pipeline.runs import run_name
 from pipeline.store import Store
@@ -27,14 +27,6 @@ def status(output: str | Path, logs: bool = False) -> dict[str, Any]:
         "recordings": Recordings(store).counts(),
         "logs": _log_tails(store) if logs else {},
     }
-
-
-def step_dirs(store: Store) -> list[str]:
-    """Every directory that holds unit manifests, in the order steps run."""
-    rooms = ("state/passes", "state/verdicts", "state/artifacts")
-    files = (p for room in rooms for p in store.path(room).rglob("*.json*"))
-    found = {p.parent for p in files if p.name == INDEX or p.name.endswith(".unit.json")}
-    return sorted(p.relative_to(store.root).as_posix() for p in found)
 
 
 def _step(store: Store, step: str) -> dict[str, Any]:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Damaged, StorageError, UsageError
-from pipeline.index import Index
+from pipeline.index import Index, step_dirs
 from pipeline.inputs import FROZEN
 from pipeline.lock import run_lock
 from pipeline.recordings import Recordings
 from pipeline.runs import RUN_FILE, run_name
 from pipeline.seals import INPUTS, POOL, SEALS, mix_seal, read_seal
 from pipeline.stamps import Stamps
-from pipeline.status import step_dirs
 from pipeline.steps import POOL_MANIFEST
 from pipeline.store import Store
 

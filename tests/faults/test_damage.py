@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Damaged
+from pipeline.inline import InlineExecutor
+from pipeline.recipe import Recipe
+from pipeline.runs import run_with
+from pipeline.store import Store
 from pipeline.verify import verify
 from tests.faults.small_job import FULL, Job, differences, tree
 
@@ -79,6 +83,19 @@ def test_the_notes_beside_a_finished_crawl_are_made_again(job: Job, tmp_path: Pa
     harm(notes, how, random.Random(5))
     job.run(output)
     assert not [p for p in differences(tree(output), job.files) if "frontier" not in p and "lock" not in p]
+
+
+def test_what_no_setting_asks_for_any_more_is_not_vouched_for(job: Job, tmp_path: Path) -> None:
+    """Verdicts of older thresholds, harmed before the recipe was edited: the next run can't make them again."""
+    output = job.copy(tmp_path / "out")
+    harmed = [*output.glob("state/verdicts/*/*.parquet"), *output.glob("state/verdicts/*/index.jsonl")]
+    for number, path in enumerate(sorted(harmed)):
+        harm(path, HARMS[number % len(HARMS)], random.Random(number))
+    assert len(verify(output)["damaged"]) > 2
+    run_with(InlineExecutor(Store(output)), Recipe.from_yaml(job.recipe, ["rules.language.keep=[en]"]))
+    assert verify(output)["ok"]
+    job.run(output)
+    assert verify(output, clean=True)["ok"]
 
 
 def test_without_its_state_a_run_is_made_again(job: Job, tmp_path: Path) -> None:
