@@ -32,6 +32,7 @@ from pipeline.watch import (
 if TYPE_CHECKING:
     from pipeline.work import Job
 
+SEARCH = 1 / 8  # share of the budgets of CPU and sleep that a child has whose end is no verdict
 ALONE = 2  # fresh children a suspect has to end before it is guilty
 _FAILED = 72  # exit status of a child whose error is no document's fault
 _RAISED = 73  # of one whose reader raised
@@ -55,10 +56,10 @@ class Children:
             self._run(work)
         return pid
 
-    def wait(self, pid: int, moved: Callable[[], bool]) -> tuple[int, str]:
+    def wait(self, pid: int, moved: Callable[[], bool], share: Callable[[], float]) -> tuple[int, str]:
         """Exit status of the child as `Popen.returncode`, and the budget it was ended for, if any.
 
-        moved: whether it has got on since the last call.
+        moved: whether it has got on since the last call. share: of the budgets, for what it is at now.
         """
         watch, why = self.watch(pid), ""
         while True:
@@ -67,10 +68,11 @@ class Children:
                 return status, why
             if moved():
                 watch.progressed()
+            watch.share = share()
             why = why or self.look(watch)
 
-    def watch(self, pid: int) -> Watch:
-        return Watch(pid, self._limits, self._memory, loading=False)
+    def watch(self, pid: int, share: float = 1.0) -> Watch:
+        return Watch(pid, self._limits, self._memory, loading=False, share=share)
 
     def look(self, watch: Watch) -> str:
         """End a child that is beyond its budgets, and say which; also a sign of life to the supervisor."""
@@ -128,8 +130,8 @@ class Children:
 class Speaker:
     """A child and what it says through a pipe. `why`: how it ended, "" once it has said all, else as `Children.reason`."""
 
-    def __init__(self, children: Children, speak: Callable[["Mouth"], None]) -> None:
-        self._children, self._speak = children, speak
+    def __init__(self, children: Children, speak: Callable[["Mouth"], None], share: float = 1.0) -> None:
+        self._children, self._speak, self._share = children, speak, share
         self._pid = self._status = 0
         self._ended = False
         self.why: str | None = None
@@ -152,7 +154,7 @@ class Speaker:
 
     def _heard(self, pipe: int) -> Iterator[Message]:
         """Message after message, until the last one or until the child is gone; a torn one is left out."""
-        watch, why, heard, looked = self._children.watch(self._pid), "", bytearray(), time.monotonic()
+        watch, why, heard, looked = self._children.watch(self._pid, self._share), "", bytearray(), time.monotonic()
         while True:
             if select.select([pipe], [], [], TICK_SECONDS)[0]:
                 data = os.read(pipe, 1 << 20)

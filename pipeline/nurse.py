@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from filters.judge import Mask
-from pipeline.children import ALONE, Children
+from pipeline.children import ALONE, SEARCH, Children
 from pipeline.errors import WinnowError
 from pipeline.isolate import Isolated, Pace, in_pieces, payload_of
 
@@ -121,12 +121,17 @@ class Nurse:
         spool.unlink(missing_ok=True)
         self._note.write(begin=start, end=start, stage=0, finished=0)
         pid = self._children.fork(lambda: self._work(batch, living, start, single_until, spool))
-        status, ended_for = self._children.wait(pid, self._note.moved)
+        status, ended_for = self._children.wait(pid, self._note.moved, lambda: self._share(start))
         begin, end, stage, finished = self._note.read()
         done = self._gather(spool, finished)
         if status == 0 and begin == batch.num_rows:
             return End(done, begin, end, stage, "")
         return End(done, begin, end, stage, self._children.reason(status, ended_for))
+
+    def _share(self, start: int) -> float:
+        """The whole budget for a row that is alone in a fresh child; elsewhere an end only says where to look."""
+        begin, end, _, _ = self._note.read()
+        return 1.0 if begin == start and end - begin <= 1 else SEARCH
 
     def _work(self, batch: pa.RecordBatch, living: Mask, start: int, single_until: int, spool: Path) -> None:
         """In the child: piece after piece from `start` on, row by row up to `single_until`."""

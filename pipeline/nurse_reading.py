@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipeline.children import ALONE, Children, Mouth, Speaker
+from pipeline.children import ALONE, SEARCH, Children, Mouth, Speaker
 from pipeline.errors import WinnowError
 from pipeline.reading import Lost, Reading, blamed
 
@@ -54,13 +54,15 @@ class GuardedReading:
         for batch in self._reading.until_last(known):
             self._row += batch.num_rows
             yield batch
-        yield from self._guarded(Place(known[-1].end if known else self._reading.piece.start))
+        start = known[-1].end if known else self._reading.piece.start
+        if not known or start < self._reading.piece.end:  # an empty file is a document, too
+            yield from self._guarded(Place(start))
 
     def _guarded(self, place: Place) -> Iterator[pa.RecordBatch]:
         stop, singly, alone = self._reading.piece.end, 0, 0
-        while place.start < stop:
-            behind, before = self._behind(place) if singly else stop, place.kept
-            child = Speaker(self._children, self._work(place, behind))
+        while True:
+            behind, before, begun = self._behind(place) if singly else stop, place.kept, place
+            child = Speaker(self._children, self._work(place, behind), 1.0 if singly else SEARCH)
             for batch in self._handed_over(child):
                 place.passed(batch.column("offset")[0].as_py())
                 yield batch
@@ -73,6 +75,8 @@ class GuardedReading:
                 if alone >= ALONE:
                     yield self._guilty(place, behind, child.why)
                     place, alone = Place(behind), 0
+            if place is not begun and place.start >= stop:
+                return
 
     def _narrowed(self, place: Place) -> Place:
         """The last row's own place, in a file that can be cut behind it: only then do offsets name places in it."""

@@ -62,7 +62,7 @@ class Reading:
         """All rows of the slice."""
         yield from self.until_last(lost)
         start = lost[-1].end if lost else self.piece.start
-        if start < self.piece.end:
+        if not lost or start < self.piece.end:  # an empty file is a document, too
             yield from self.reader.read(self.ctx, replace(self.piece, start=start))
 
     def lost_row(self, one: Lost) -> pa.RecordBatch:

@@ -85,12 +85,16 @@ def _from_ps(pid: int) -> Usage:
 
 @dataclass
 class Watch:
-    """One process against its limits. `progressed` starts the budgets of CPU and sleep anew."""
+    """One process against its limits. `progressed` starts the budgets of CPU and sleep anew.
+
+    share: of these budgets that it has; less than 1 where its end is no verdict.
+    """
 
     pid: int
     limits: Limits
     memory: int
     loading: bool = True
+    share: float = 1.0
     last: Usage = field(default_factory=lambda: Usage(0.0, 0, "R"))
     _cpu_then: float = 0.0
     _idle: float = 0.0
@@ -109,8 +113,9 @@ class Watch:
         used, self.last = now.cpu_seconds - self.last.cpu_seconds, now
         if now.state == "S" and used < _ASLEEP * passed:
             self._idle += min(passed, 2 * TICK_SECONDS)  # the watcher itself may have been stopped
-        factor = _LOADING_FACTOR if self.loading else 1
-        if now.cpu_seconds - self._cpu_then > factor * self.limits.cpu_seconds or self._idle > self.limits.idle_seconds:
+        factor = _LOADING_FACTOR if self.loading else self.share
+        used_up = now.cpu_seconds - self._cpu_then > factor * self.limits.cpu_seconds
+        if used_up or self._idle > self.share * self.limits.idle_seconds:
             return TIMEOUT
         return OUT_OF_MEMORY if now.memory_bytes > self.memory else ""
 

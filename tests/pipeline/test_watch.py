@@ -71,6 +71,12 @@ def test_loading_may_take_ten_times_as_much(monkeypatch: pytest.MonkeyPatch) -> 
     assert looks(monkeypatch, Usage(99, 0, "R"), Usage(101, 0, "R"), loading=True) == ["", "timeout"]
 
 
+def test_a_child_whose_end_is_no_verdict_has_a_share_of_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    Played(monkeypatch, Usage(2, 0, "R"), Usage(6, 0, "R"))
+    one = Watch(1, Limits(cpu_seconds=10), memory=100, loading=False, share=0.5)
+    assert [one.look(), one.look()] == ["", "timeout"]
+
+
 def test_sleep_adds_up_to_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     assert looks(monkeypatch, *[Usage(1, 0, "S")] * 4) == ["", "", "", "timeout"]
 
