@@ -140,3 +140,14 @@ def test_a_reader_that_fails_on_most_records_is_at_fault_itself(tmp_path: Path) 
     with pytest.raises(WinnowError, match="the reader 'jsonl' ends its process") as caught:
         run(recipe(tmp_path, lines="jsonl: lines.jsonl"), workers=1, limits=LIMITS)
     assert caught.value.exit_code == 1
+
+
+def test_pages_are_compared_although_one_ends_the_process(tmp_path: Path) -> None:
+    """`pages` reads the inputs once more; the record that no reader survives is lost once."""
+    (tmp_path / "crawl.warc.gz").write_bytes(b"".join(crawl(["honest 1", "READ-EVIL leave", "honest 2"])))
+    path = recipe(tmp_path, crawl="warc: crawl.warc.gz")
+    path.write_text(path.read_text() + "dedupe: [pages]\n")
+    result = run(path, workers=1, limits=LIMITS)
+    assert kept(result, "crawl") == 2
+    assert [row[0] for row in lost(result)["crawl"]] == ["crashed"]
+    assert verify(result.output)["ok"]
