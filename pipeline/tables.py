@@ -128,8 +128,8 @@ def place_columns(parts: Sequence[Path], names: Sequence[str]) -> dict[str, int]
 def read_table(parts: Sequence[Path], names: Sequence[str]) -> pa.Table:
     """The named columns of one slice at once; for narrow columns only."""
     where = place_columns(parts, names)
-    columns = {n: pq.read_table(parts[where[n]], columns=[n]).column(n) for n in names}
-    return pa.table([columns[n] for n in names], names=list(names))
+    read = {k: pq.read_table(parts[k], columns=[n for n in names if where[n] == k]) for k in set(where.values())}
+    return pa.table([read[where[n]].column(n) for n in names], names=list(names))
 
 
 def count_rows(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from pipeline.digest import key_of
@@ -31,12 +32,14 @@ class Unit:
         told = [dict(r) for r in recordings]
         return replace(self, identity=self.identity | {RECORDED: told}, params=self.params | {RECORDED: told})
 
-    @property
+    @cached_property
     def request(self) -> str:
         """The key without recordings: what they are stored under."""
+        if RECORDED not in self.identity:
+            return self.key
         return key_of([self.kind, {k: v for k, v in self.identity.items() if k != RECORDED}])
 
-    @property
+    @cached_property
     def key(self) -> str:
         return key_of([self.kind, self.identity])
 
