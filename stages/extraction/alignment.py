@@ -34,7 +34,7 @@ def label_blocks(texts: list[str], gold: str) -> Array:
         return np.zeros(len(texts), np.float32)
     if len(mine) * len(theirs) > _MOST_CELLS:
         return _share_of_runs(words, _runs(wanted))
-    in_page, in_gold = align(mine, theirs, np.empty((len(mine), len(theirs)), np.uint8))
+    in_page, in_gold = align(mine, theirs)
     sums = np.concatenate([[0], np.cumsum(in_page, dtype=np.int64)])
     ends = np.cumsum(sizes)
     shares = ((sums[ends] - sums[ends - sizes]) / np.maximum(1, sizes)).astype(np.float32)
@@ -63,18 +63,28 @@ def _share_of_runs(blocks: list[list[str]], known: set[tuple[str, ...]]) -> Arra
     return shares
 
 
-@kernel
-def align(mine: Array, theirs: Array, steps: Array) -> tuple[Array, Array]:
-    """Mark the words of a best common subsequence in both lists; `steps` is (m, n) uint8 of scratch.
+def align(mine: Array, theirs: Array) -> tuple[Array, Array]:
+    """Mark the words of a best common subsequence in both lists, int32 numbers: two uint8 arrays.
 
     Gotoh's affine scheme: a match next to a match gains more, so that runs stay together.
     """
     m, n = len(mine), len(theirs)
-    best, best_before = np.zeros(n + 1, np.float32), np.zeros(n + 1, np.float32)
-    run, run_before = np.full(n + 1, -1e9, np.float32), np.full(n + 1, -1e9, np.float32)
-    for i in range(m):
+    steps, rows = np.empty((m, n), np.uint8), np.zeros((4, n + 1), np.float32)
+    in_mine, in_theirs = np.zeros(m, np.uint8), np.zeros(n, np.uint8)
+    rows[2:] = -1e9
+    _fill(mine, theirs, steps, *rows)
+    _trace(steps, in_mine, in_theirs)
+    return in_mine, in_theirs
+
+
+@kernel
+def _fill(
+    mine: Array, theirs: Array, steps: Array, best: Array, best_before: Array, run: Array, run_before: Array
+) -> None:
+    """Fill steps ((m, n) uint8). The others ((n + 1,) float32) hold two rows of the best scores, and of those of runs."""
+    for i in range(len(mine)):
         best[0], run[0] = 0, -1e9
-        for j in range(n):
+        for j in range(len(theirs)):
             step = 0
             run[j + 1] = -1e9
             if mine[i] == theirs[j]:
@@ -88,13 +98,11 @@ def align(mine: Array, theirs: Array, steps: Array) -> tuple[Array, Array]:
                 value, way = run[j + 1], 3
             best[j + 1], steps[i, j] = value, step | way
         best, best_before, run, run_before = best_before, best, run_before, run
-    return _trace(steps)
 
 
 @kernel
-def _trace(steps: Array) -> tuple[Array, Array]:
+def _trace(steps: Array, in_mine: Array, in_theirs: Array) -> None:
     i, j = steps.shape[0], steps.shape[1]
-    in_mine, in_theirs = np.zeros(i, np.uint8), np.zeros(j, np.uint8)
     inside = False
     while i > 0 and j > 0:
         step = steps[i - 1, j - 1]
@@ -106,4 +114,3 @@ def _trace(steps: Array) -> tuple[Array, Array]:
             i -= 1
         else:
             j -= 1
-    return in_mine, in_theirs

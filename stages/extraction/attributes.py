@@ -72,7 +72,7 @@ def _value(source: Array, at: Number) -> tuple[Number, Number, Number]:
         at = start
         while at < n and source[at] != quote:
             at += 1
-        return start, at, min(at + 1, n)
+        return start, at, at + 1 if at < n else n
     start = at
     while at < n and source[at] != GREATER and not is_space(source[at]):
         at += 1

@@ -18,13 +18,12 @@ def measure_blocks(text: Array, blocks: Array, shapes: Array, hashes: Array) -> 
     """Fill shapes ((b, T_COLUMNS) float32) and hashes ((b,) int64)."""
     for i in range(len(blocks)):
         hashes[i] = _measure(text, blocks[i, B_START], blocks[i, B_END], shapes[i])
-        n_bytes = max(1, blocks[i, B_END] - blocks[i, B_START])
-        shapes[i, T_LINKED] = min(1.0, blocks[i, B_LINKED] / n_bytes)
+        n_bytes, linked = blocks[i, B_END] - blocks[i, B_START], blocks[i, B_LINKED]
+        shapes[i, T_LINKED] = linked / n_bytes if linked < n_bytes else 1.0
 
 
 @helper
 def _measure(text: Array, start: Number, end: Number, row: Array) -> Number:
-    row[:] = 0
     chars = words = digits = capitals = commas = stops = cjk = marks = initials = 0
     before, value = 32, FNV_BASIS
     for at in range(start, end):
@@ -53,7 +52,7 @@ def _measure(text: Array, start: Number, end: Number, row: Array) -> Number:
             stops += kind == 1
             commas += kind == 2
         before = byte
-    row[T_CHARS], row[T_WORDS], row[T_DIGITS], row[T_CAPITALS] = max(1, chars), words + 1, digits, capitals
+    row[T_CHARS], row[T_WORDS], row[T_DIGITS], row[T_CAPITALS] = chars + (chars == 0), words + 1, digits, capitals
     row[T_COMMAS], row[T_STOPS], row[T_CJK], row[T_MARKS] = commas, stops, cjk, marks
     row[T_INITIALS], row[T_UNITS] = initials, words + 1 + cjk
     row[T_ENDING] = _ending(text, start, end)

@@ -23,4 +23,4 @@ def after(source: Array, at: Number, byte: Number) -> Number:
     n = len(source)
     while at < n and source[at] != byte:
         at += 1
-    return min(at + 1, n)
+    return at + 1 if at < n else n

@@ -52,7 +52,6 @@ _CELLS = _group("td th caption table")
 _P_SCOPE = _group("td th caption table button object")
 _TERM, _CELL, _DRAWING = _group("dd dt"), _group("td th"), _group("svg math")
 _ROW_GROUP, _ROWS = _group("tbody thead tfoot"), _group("tbody thead tfoot tr caption")
-_ONE = np.arange(len(KIND), dtype=np.int64)  # _ONE[tag : tag + 1]: a group of one
 
 _IS_PRE, _IS_BOLD, _IS_TABLE_PART = 1, 2, 3
 _ROLE = np.zeros(len(KIND), np.uint8)
@@ -66,8 +65,14 @@ def _innermost(opened: Array, names: Array) -> Number:
     """The deepest open element of some names; 0 if none is open."""
     found = 0
     for name in names:
-        found = max(found, opened[name])
+        if opened[name] > found:
+            found = opened[name]
     return found
+
+
+@helper
+def _deeper(element: Number, other: Number) -> Number:
+    return element if element > other else other
 
 
 @helper
@@ -96,12 +101,11 @@ def _count_open(tag: Number, change: Number, s: Array) -> None:
 
 
 @helper
-def _leave(names: Array, scope: Number, elements: Array, opened: Array, s: Array) -> Number:
-    """Close the innermost open element of some names, unless it lies outside `scope`; returns whether it did."""
-    found = _innermost(opened, names)
-    if found <= scope:
+def _leave(element: Number, scope: Number, elements: Array, opened: Array, s: Array) -> Number:
+    """Close an open element, unless there is none (0) or it lies outside `scope`; returns whether it did."""
+    if element <= scope:
         return False
-    _close_to(found, elements, opened, s)
+    _close_to(element, elements, opened, s)
     return True
 
 
@@ -112,34 +116,34 @@ def imply_ends(tag: Number, elements: Array, blocks: Array, text: Array, opened:
         end_block(blocks, text, s)
         if tag != _TD and tag != _TH:
             s[S_CELL] = 0 if tag == _TR else s[S_CELL]
-        _leave(_DRAWING, 0, elements, opened, s)
+        _leave(_innermost(opened, _DRAWING), 0, elements, opened, s)
         _imply_block_ends(tag, elements, opened, s)
     elif tag == _A:
-        _leave(_ONE[_A : _A + 1], max(_innermost(opened, _CELLS), elements[s[S_CURRENT], E_BLOCK]), elements, opened, s)
+        _leave(opened[_A], _deeper(_innermost(opened, _CELLS), elements[s[S_CURRENT], E_BLOCK]), elements, opened, s)
     elif tag == _OPTION:
-        _leave(_ONE[_OPTION : _OPTION + 1], opened[_SELECT], elements, opened, s)
+        _leave(opened[_OPTION], opened[_SELECT], elements, opened, s)
     elif tag == _SELECT:
-        _leave(_ONE[_SELECT : _SELECT + 1], 0, elements, opened, s)
+        _leave(opened[_SELECT], 0, elements, opened, s)
 
 
 @helper
 def _imply_block_ends(tag: Number, elements: Array, opened: Array, s: Array) -> None:
     if tag == _LI:
-        _leave(_ONE[_LI : _LI + 1], _innermost(opened, _LISTS), elements, opened, s)
+        _leave(opened[_LI], _innermost(opened, _LISTS), elements, opened, s)
     elif tag == _DD or tag == _DT:
-        _leave(_TERM, _innermost(opened, _TERMS), elements, opened, s)
+        _leave(_innermost(opened, _TERM), _innermost(opened, _TERMS), elements, opened, s)
     elif tag == _TD or tag == _TH:
-        if _leave(_CELL, max(opened[_TR], opened[_TABLE]), elements, opened, s):
+        if _leave(_innermost(opened, _CELL), _deeper(opened[_TR], opened[_TABLE]), elements, opened, s):
             s[S_CELL] = 1
     elif tag == _TR:
-        _leave(_ONE[_TR : _TR + 1], opened[_TABLE], elements, opened, s)
+        _leave(opened[_TR], opened[_TABLE], elements, opened, s)
     elif tag == _TBODY or tag == _THEAD or tag == _TFOOT:
-        _leave(_ROWS, opened[_TABLE], elements, opened, s)
-        _leave(_ROW_GROUP, opened[_TABLE], elements, opened, s)
+        _leave(_innermost(opened, _ROWS), opened[_TABLE], elements, opened, s)
+        _leave(_innermost(opened, _ROW_GROUP), opened[_TABLE], elements, opened, s)
     elif _H1 <= tag <= _H6 and _H1 <= elements[s[S_CURRENT], E_TAG] <= _H6:
         _close_to(s[S_CURRENT], elements, opened, s)
     if tag != _TD and tag != _TH and tag != _TR:
-        _leave(_ONE[_P : _P + 1], _innermost(opened, _P_SCOPE), elements, opened, s)
+        _leave(opened[_P], _innermost(opened, _P_SCOPE), elements, opened, s)
 
 
 @helper
@@ -173,9 +177,9 @@ def close_element(tag: Number, elements: Array, blocks: Array, text: Array, open
     if tag == _BODY or tag == _HTML or tag == _HEAD:
         return
     if _H1 <= tag <= _H6:
-        _leave(_HEADINGS, _innermost(opened, _CELLS), elements, opened, s)
+        _leave(_innermost(opened, _HEADINGS), _innermost(opened, _CELLS), elements, opened, s)
         return
-    if _leave(_ONE[tag : tag + 1], _scope(tag, elements, opened, s), elements, opened, s) and is_block:
+    if _leave(opened[tag], _scope(tag, elements, opened, s), elements, opened, s) and is_block:
         s[S_CELL] = 1 if tag == _TD or tag == _TH else 0
 
 

@@ -8,13 +8,12 @@ FLOOR = np.float32(0.12)  # no block less likely than this is kept
 
 
 @kernel
-def choose(chances: Array, units: Array, keep: Array) -> float:
-    """Mark the blocks to keep; returns their expected F1.
+def choose(chances: Array, order: Array, units: Array, keep: Array) -> float:
+    """Mark the blocks to keep, given their order from the likeliest on; returns their expected F1.
 
     Of all sets "everything at least so likely" the one with the highest ratio of expected sums (Lipton et al. 2014):
     2 * sum of chance * size over the kept, over size of the kept plus expected size of the content.
     """
-    order = np.argsort(-chances)
     expected = 0.0
     for i in range(len(chances)):
         expected += chances[i] * (units[i] + 1)
@@ -26,7 +25,8 @@ def choose(chances: Array, units: Array, keep: Array) -> float:
         score = 2 * hit / (size + expected + 1e-9)
         if score > best:
             best, bound = score, chances[i]
-    bound = max(bound, FLOOR)
+    if bound < FLOOR:
+        bound = FLOOR
     for i in range(len(chances)):
         keep[i] = chances[i] >= bound
     return best

@@ -36,28 +36,31 @@ H1_SHIFT = WITHIN.index("h1")
 HEADING_BITS = 63 << H1_SHIFT
 _BAD = -1.0  # a score that says: not content
 _FAR = 50
+_FEW_VOTES = np.float32(1e-3)
 
 
 @helper
 def relate_elements(
     elements: Array, tokens: Array, keys: Array, values: Array, measures: Array, relations: Array
 ) -> None:
-    """Scores of the elements' words, and what they inherit from the elements around them."""
-    measures[:, :] = 0
-    relations[:, :] = 0
+    """Scores of the elements' words, and what they inherit from the elements around them. Both tables come as zeros."""
     relations[0, R_SINCE_BAD] = _FAR
     for e in range(1, len(elements)):
         parent, tag = elements[e, E_PARENT], elements[e, E_TAG]
         least = most = np.float32(0)
         for t in range(elements[e, E_TOKENS], elements[e, E_TOKENS_END]):
             found = score(tokens[t], keys, values)
-            least, most = min(least, found), max(most, found)
+            if found < least:
+                least = found
+            if found > most:
+                most = found
         measures[e, X_SCORE] = least + most
         measures[e, X_SUM] = measures[parent, X_SUM] * np.float32(0.9) + least + most
-        measures[e, X_LEAST] = min(measures[parent, X_LEAST], least)
-        measures[e, X_MOST] = max(measures[parent, X_MOST], most)
+        measures[e, X_LEAST] = least if least < measures[parent, X_LEAST] else measures[parent, X_LEAST]
+        measures[e, X_MOST] = most if most > measures[parent, X_MOST] else measures[parent, X_MOST]
         relations[e, R_WITHIN] = relations[parent, R_WITHIN] | _BIT[tag]
-        relations[e, R_SINCE_BAD] = 0 if least < _BAD else min(_FAR, relations[parent, R_SINCE_BAD] + 1)
+        since = relations[parent, R_SINCE_BAD]
+        relations[e, R_SINCE_BAD] = 0 if least < _BAD else since + (since < _FAR)
         relations[e, R_LISTS] = relations[parent, R_LISTS] + (tag == _UL or tag == _OL)
 
 
@@ -73,7 +76,10 @@ def weigh_elements(elements: Array, blocks: Array, shapes: Array, measures: Arra
         measures[e, X_BLOCKS] += 1
         measures[e, X_PARAGRAPHS] += free > UNITS_OF_PARAGRAPH
         if free > UNITS_OF_PARAGRAPH / 2:
-            votes = (1 + shapes[i, T_COMMAS] + min(free / 20, np.float32(3))) * (1 - linked)
+            bonus = free / 20
+            if bonus > 3:
+                bonus = 3.0
+            votes = (1 + shapes[i, T_COMMAS] + bonus) * (1 - linked)
             above = elements[elements[e, E_BLOCK], E_PARENT]
             for _ in range(3):
                 if above >= 0:
@@ -92,20 +98,26 @@ def best_article(elements: Array, measures: Array) -> tuple[Number, Number]:
     for e in range(len(elements)):
         if measures[e, X_ARTICLE] > 0 and measures[e, X_UNITS] > 0:
             votes = measures[e, X_ARTICLE] * (1 - measures[e, X_LINKED] / measures[e, X_UNITS])
-            votes *= 1 + np.float32(0.15) * min(np.float32(2), max(np.float32(-2), measures[e, X_SUM]))
+            standing = measures[e, X_SUM]
+            if standing > 2:
+                standing = np.float32(2)
+            if standing < -2:
+                standing = np.float32(-2)
+            votes *= 1 + np.float32(0.15) * standing
             if elements[e, E_FLAGS] & IS_HIDDEN:
                 votes *= np.float32(0.3)
             if votes > first:
                 best, first, second = e, votes, first
             elif votes > second:
                 second = votes
-    return best, max(np.float32(0), second) / max(np.float32(1e-3), first)
+    return best, (second if second > 0 else 0.0) / (first if first > _FEW_VOTES else _FEW_VOTES)
 
 
 @helper
 def climb(elements: Array, measures: Array, relations: Array, best: Number) -> None:
     """For each element: the next block-level one around it that holds more, and the steps from `best` to it."""
-    relations[:, R_LEVEL] = -1
+    for e in range(len(elements)):
+        relations[e, R_LEVEL] = -1
     step, e = 0, best
     while e >= 0:
         relations[e, R_LEVEL] = step

@@ -101,7 +101,9 @@ def _numeric(source: Array, at: Number) -> tuple[Number, Number, Number]:
             digit = (byte | 32) - 87
         else:
             break
-        code = min(code * base + digit, MOST_CODE + 1)
+        code = code * base + digit
+        if code > MOST_CODE:
+            code = MOST_CODE + 1
         i += 1
     if i == start:
         return 0, 0, at + 1

@@ -39,11 +39,11 @@ def choose_blocks(utf8: bytes, scores: Scores, forest: Forest) -> Choice:
 def decide(measured: Measured, forest: Forest) -> tuple[Array, float]:
     """(blocks to keep, expected F1). Destroys the features."""
     n = len(measured.features)
-    keep, chances = np.zeros(n, np.bool_), np.empty(n, np.float32)
+    keep, chances = np.zeros(n, np.bool_), np.zeros(n, np.float32)
     if not n:
         return keep, 0.0
     units = measured.features[:, F_UNITS].copy()
     bits = measured.features.view(np.int32)
     ordered(bits)
     probabilities(bits, *forest, chances)
-    return keep, choose(chances, units, keep)
+    return keep, choose(chances, np.argsort(-chances, kind="stable"), units, keep)

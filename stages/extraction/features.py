@@ -6,7 +6,6 @@ from stages.extraction.block_shape import (
     T_CAPITALS,
     T_CHARS,
     T_CJK,
-    T_COLUMNS,
     T_COMMAS,
     T_DIGITS,
     T_ENDING,
@@ -29,7 +28,6 @@ from stages.extraction.element_features import (
     R_WITHIN,
     WITHIN,
     X_BLOCKS,
-    X_COLUMNS,
     X_LEAST,
     X_LINKED,
     X_MOST,
@@ -93,13 +91,18 @@ def block_features(
     token_scores: Array,
     word_keys: Array,
     word_scores: Array,
+    shapes: Array,
+    hashes: Array,
+    measures: Array,
+    counts: Array,
     relations: Array,
     features: Array,
 ) -> None:
-    """Fill features ((b, COLUMNS) float32) and relations ((e, R_COLUMNS) int64)."""
-    n_blocks = len(blocks)
-    shapes, hashes = np.empty((n_blocks, T_COLUMNS), np.float32), np.empty(n_blocks, np.int64)
-    measures = np.empty((len(elements), X_COLUMNS), np.float32)
+    """Fill features ((b, COLUMNS) float32) and relations ((e, R_COLUMNS) int64, zeros).
+
+    To work with: shapes ((b, T_COLUMNS) float32), hashes ((b,) int64), measures ((e, X_COLUMNS) float32), counts ((s, 2)
+    int64, s a power of two above 2 b); all zeros.
+    """
     measure_blocks(text, blocks, shapes, hashes)
     relate_elements(elements, tokens, token_keys, token_scores, measures, relations)
     weigh_elements(elements, blocks, shapes, measures)
@@ -111,7 +114,7 @@ def block_features(
     at = _levels(blocks, elements, measures, relations, features, at)
     at = _article(blocks, elements, relations, best, features, at)
     at = _words(words, word_ends, title, word_keys, word_scores, features, at)
-    at = _repeats(hashes, features, at)
+    at = _repeats(hashes, counts, features, at)
     at = _headings(blocks, relations, features, at)
     at = _document(blocks, elements, shapes, measures, relations, state, best, rivalry, features, at)
     _neighbours(blocks, elements, shapes, features, at)
@@ -137,7 +140,7 @@ def _shape(blocks: Array, elements: Array, shapes: Array, features: Array, at: N
         row[at + 12] = shape[T_ENDING]
         row[at + 13] = shape[T_CJK] / chars
         row[at + 14] = shape[T_MARKS] / chars
-        row[at + 15] = blocks[i, B_BOLD] / max(1, blocks[i, B_END] - blocks[i, B_START])
+        row[at + 15] = blocks[i, B_BOLD] / (blocks[i, B_END] - blocks[i, B_START])
         row[at + 16] = chars * (1 - shape[T_LINKED])
         row[at + 17] = blocks[i, B_PRE]
     return at + 18
@@ -151,6 +154,11 @@ def _free(shapes: Array, i: Number) -> Number:
 
 
 @helper
+def _at_least_one(number: Number) -> Number:
+    return number if number > 1 else np.float32(1)
+
+
+@helper
 def _position(blocks: Array, elements: Array, shapes: Array, features: Array, at: Number) -> Number:
     n = len(blocks)
     units = free = 0.0
@@ -158,14 +166,15 @@ def _position(blocks: Array, elements: Array, shapes: Array, features: Array, at
         units += shapes[i, T_UNITS]
         free += _free(shapes, i)
     before = free_before = 0.0
+    free = _at_least_one(free)
     for i in range(n):
         row = features[i]
-        row[at] = before / max(1.0, units)
+        row[at] = before / units
         row[at + 1] = i / n
         row[at + 2] = i
         row[at + 3] = n - i
         row[at + 4] = elements[blocks[i, B_ELEMENT], E_DEPTH]
-        row[at + 5] = free_before / max(1.0, free)
+        row[at + 5] = free_before / free
         before += shapes[i, T_UNITS]
         free_before += _free(shapes, i)
     return at + 6
@@ -199,17 +208,17 @@ def _ancestors(
 @helper
 def _levels(blocks: Array, elements: Array, measures: Array, relations: Array, features: Array, at: Number) -> Number:
     """The block's own element and three that hold ever more."""
-    units = max(np.float32(1), measures[0, X_UNITS])
+    units = _at_least_one(measures[0, X_UNITS])
     for i in range(len(blocks)):
         row, x = features[i], elements[blocks[i, B_ELEMENT], E_BLOCK]
         for level in range(_LEVELS):
-            here, held = at + 6 * level, max(np.float32(1), measures[x, X_UNITS])
+            here, held = at + 6 * level, _at_least_one(measures[x, X_UNITS])
             row[here] = measures[x, X_SCORE]
             row[here + 1] = _RANK[elements[x, E_TAG]]
             row[here + 2] = held / units
             row[here + 3] = measures[x, X_LINKED] / held
             row[here + 4] = measures[x, X_PARAGRAPHS]
-            row[here + 5] = held / max(np.float32(1), measures[x, X_BLOCKS])
+            row[here + 5] = held / _at_least_one(measures[x, X_BLOCKS])
             x = relations[x, R_UP]
     return at + 6 * _LEVELS
 
@@ -237,40 +246,40 @@ def _words(words: Array, ends: Array, title: Array, keys: Array, values: Array, 
         for w in range(ends[i], ends[i + 1]):
             found = score(words[w], keys, values)
             total += found
-            least, most = min(least, found), max(most, found)
+            if found < least:
+                least = found
+            if found > most:
+                most = found
             if w == ends[i]:
                 first = found
             for t in range(len(title)):
                 if title[t] == words[w]:
                     in_title += 1
                     break
-        row[at] = total / max(1, n)
+        many = n if n > 0 else 1
+        row[at] = total / many
         row[at + 1] = least
         row[at + 2] = most
         row[at + 3] = first
-        row[at + 4] = in_title / max(1, n)
-        row[at + 5] = in_title / max(1, len(title))
+        row[at + 4] = in_title / many
+        row[at + 5] = in_title / (len(title) if len(title) > 0 else 1)
     return at + 6
 
 
 @helper
-def _repeats(hashes: Array, features: Array, at: Number) -> Number:
-    """How often a block's text stands in the page, and how often before it."""
-    n, size = len(hashes), 64
-    while size < 2 * n + 2:
-        size *= 2
-    slots, counts = np.full(size, -1, np.int64), np.zeros(size, np.int32)
-    where = np.empty(n, np.int64)
-    for i in range(n):
+def _repeats(hashes: Array, counts: Array, features: Array, at: Number) -> Number:
+    """How often a block's text stands in the page, and how often before it. Puts slots in the place of the hashes."""
+    mask = len(counts) - 1
+    for i in range(len(hashes)):
         key = hashes[i]
-        slot = (key ^ (key >> 15)) & (size - 1)
-        while slots[slot] != -1 and slots[slot] != key:
-            slot = (slot + 1) & (size - 1)
-        slots[slot], where[i] = key, slot
-        features[i, at + 1] = counts[slot]
-        counts[slot] += 1
-    for i in range(n):
-        features[i, at] = counts[where[i]]
+        slot = (key ^ (key >> 15)) & mask
+        while counts[slot, 1] > 0 and counts[slot, 0] != key:
+            slot = (slot + 1) & mask
+        features[i, at + 1] = counts[slot, 1]
+        counts[slot, 0], hashes[i] = key, slot
+        counts[slot, 1] += 1
+    for i in range(len(hashes)):
+        features[i, at] = counts[hashes[i], 1]
     return at + 2
 
 
@@ -304,7 +313,7 @@ def _document(
     at: Number,
 ) -> Number:
     n = len(blocks)
-    units, free, cjk = max(np.float32(1), measures[0, X_UNITS]), 0.0, 0.0
+    units, free, cjk = _at_least_one(measures[0, X_UNITS]), 0.0, 0.0
     articles = headings = items = cells = 0
     for e in range(len(elements)):
         articles += elements[e, E_TAG] == _ARTICLE

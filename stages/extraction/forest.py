@@ -28,9 +28,8 @@ def ordered(features: Array) -> None:
 
 @kernel
 def probabilities(features: Array, nodes: Array, leaves: Array, roots: Array, result: Array) -> None:
-    """Fill result ((b,) float32) from ordered features ((b, COLUMNS) int32)."""
+    """Fill result ((b,) float32, zeros) from ordered features ((b, COLUMNS) int32)."""
     n, inner = len(features), len(nodes) - len(leaves)
-    result[:] = 0
     for root in roots:
         i = 0
         while i + _ABREAST <= n:

@@ -23,17 +23,38 @@ def _sources_digest() -> str:
     return digest.hexdigest()
 
 
+_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "_nrt": False,  # nothing is allocated: code that counts references need not be compiled
+}
+
+
 def kernel(function: F) -> F:
-    """A function called from Python: must not raise, nor touch a Python object."""
+    """A function called from Python: must not raise, nor allocate, nor touch a Python object."""
     function.__qualname__ += "_" + _sources_digest()  # names the file in the cache
     try:
-        return cast(F, numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+        return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
     except RuntimeError:  # no place to keep it, as on a read-only host without a home
-        return cast(F, numba.njit(nogil=True, error_model="numpy", no_cfunc_wrapper=True)(function))
+        return cast(F, numba.njit(**_OPTIONS)(function))
 
 
 def helper(function: F) -> F:
-    """A function that only kernels call: without the wrappers that Python would need, half of the compile time."""
-    return cast(
-        F, numba.njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    """A function that only kernels call: without the wrappers that Python would need, half of the compile time.
+
+    Its integers are of 64 bits whoever calls: one build, where numba makes one for each width and each constant.
+    """
+    if numba.config.DISABLE_JIT:
+        return function
+    build = numba.njit(no_cpython_wrapper=True, **_OPTIONS)(function)
+    template = build.get_call_template
+    build.get_call_template = lambda args, kws: template(
+        [_wide(a) for a in args], {k: _wide(a) for k, a in kws.items()}
     )
+    return cast(F, build)
+
+
+def _wide(kind: Any) -> Any:
+    plain = numba.types.unliteral(kind)
+    return numba.types.int64 if isinstance(plain, numba.types.Integer) else plain

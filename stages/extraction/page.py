@@ -26,14 +26,9 @@ class Page(NamedTuple):
 
 def parse(utf8: bytes) -> Page:
     """Parse a page given as UTF-8; any bytes will do. Linear in its length."""
-    tags = utf8.count(b"<") + 2
-    source = np.frombuffer(utf8, np.uint8)
-    text = np.empty(len(utf8) + len(utf8) // 4 + 64, np.uint8)
-    elements = np.empty((tags, E_COLUMNS), np.int32)
-    blocks = np.empty((tags, B_COLUMNS), np.int32)
-    tokens = np.empty(tags * _TOKENS_PER_TAG, np.int64)
-    state = np.zeros(S_COLUMNS, np.int64)
-    tokenize(source, text, elements, blocks, tokens, np.zeros(len(NAMES), np.int32), state)
+    source, tables = np.frombuffer(utf8, np.uint8), tables_for(utf8)
+    tokenize(source, *tables)
+    text, elements, blocks, tokens, _, state = tables
     return Page(
         source,
         text[: state[S_TEXT]],
@@ -41,6 +36,19 @@ def parse(utf8: bytes) -> Page:
         blocks[: state[S_BLOCKS]],
         tokens[: state[_TOKENS]],
         state,
+    )
+
+
+def tables_for(utf8: bytes) -> tuple[Array, ...]:
+    """What `tokenize` fills, large enough for any page of this length with so many '<'."""
+    tags = utf8.count(b"<") + 2
+    return (
+        np.empty(len(utf8) + len(utf8) // 4 + 64, np.uint8),
+        np.empty((tags, E_COLUMNS), np.int32),
+        np.empty((tags, B_COLUMNS), np.int32),
+        np.empty(tags * _TOKENS_PER_TAG, np.int64),
+        np.zeros(len(NAMES), np.int32),
+        np.zeros(S_COLUMNS, np.int64),
     )
 
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.extraction.element_features import R_COLUMNS
+from stages.extraction.block_shape import T_COLUMNS
+from stages.extraction.element_features import R_COLUMNS, X_COLUMNS
 from stages.extraction.features import COLUMNS, block_features
 from stages.extraction.jit import Array
 from stages.extraction.layout import S_TITLE, S_TITLE_END
@@ -36,14 +37,22 @@ def measure(utf8: bytes, scores: Scores) -> Measured:
     """Parse a page and measure its blocks."""
     page = parse(utf8)
     words, ends = words_of(page)
-    features = np.empty((len(page.blocks), COLUMNS), np.float32)
-    relations = np.empty((len(page.elements), R_COLUMNS), np.int64)
-    if len(page.blocks):
+    n_blocks, n_elements = len(page.blocks), len(page.elements)
+    features = np.empty((n_blocks, COLUMNS), np.float32)
+    relations = np.zeros((n_elements, R_COLUMNS), np.int64)
+    if n_blocks:
+        shapes, hashes = np.zeros((n_blocks, T_COLUMNS), np.float32), np.zeros(n_blocks, np.int64)
+        measures, counts = np.zeros((n_elements, X_COLUMNS), np.float32), np.zeros((_slots(n_blocks), 2), np.int64)
         block_features(
             page.text, page.elements, page.blocks, page.tokens, page.state, title_words(page), words, ends,
-            *scores, relations, features,
+            *scores, shapes, hashes, measures, counts, relations, features,
         )  # fmt: skip
     return Measured(page, features, relations)
+
+
+def _slots(n: int) -> int:
+    """Of a hash table for n keys: a power of two, more than half of them free."""
+    return 1 << max(6, (2 * n + 1).bit_length())
 
 
 def words_of(page: Page) -> tuple[Array, Array]:
@@ -59,4 +68,4 @@ def title_words(page: Page) -> Array:
     start = int(page.state[S_TITLE])
     end = min(int(page.state[S_TITLE_END]), start + _MOST_TITLE_BYTES)
     words = np.empty(_MOST_TITLE_WORDS, np.int64)
-    return words[: hash_words_of(page.source, start, end, words)]
+    return words[: hash_words_of(page.source[start:end].copy(), words)]

@@ -19,9 +19,9 @@ def block_words(text: Array, blocks: Array, words: Array, ends: Array) -> None:
 
 
 @kernel
-def hash_words_of(text: Array, start: int, end: int, words: Array) -> int:
-    """Fill `words` with hashes of text[start:end]; returns how many there are."""
-    count: int = hash_words(text, start, end, words, 0, len(words))
+def hash_words_of(text: Array, words: Array) -> int:
+    """Fill `words` with hashes of the text's; returns how many there are."""
+    count: int = hash_words(text, 0, len(text), words, 0, len(words))
     return count
 
 
