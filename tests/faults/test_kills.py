@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.faults.forge import Forge
 from tests.faults.small_job import Job, differences, tree
 
 KILLS = int(os.environ.get("WINNOW_KILLS", "200"))
-
-
-@pytest.fixture(scope="module")
-def forge(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forge]:
-    with Forge(job.recipe, tmp_path_factory.mktemp("forge") / "log") as forge:
-        yield forge
 
 
 def survive(job: Job, forge: Forge, folder: Path, seeds: range) -> Counter[str]:
@@ -55,7 +48,7 @@ def _reached(output: Path) -> str:
 
 def test_a_killed_run_ends_like_an_undisturbed_one(job: Job, forge: Forge, tmp_path: Path) -> None:
     """A few seeds."""
-    hits = survive(job, forge, tmp_path, range(4))
+    hits = survive(job, forge, tmp_path, range(3))
     assert hits["killed"] > 0
 
 

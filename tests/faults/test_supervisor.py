@@ -163,7 +163,7 @@ def test_workers_are_replaced_after_their_share(tmp_path: Path, monkeypatch: pyt
     evil.install(tmp_path / "plugin", monkeypatch)
     recipe = project(tmp_path / "p", texts_with(honest=5), "[evil]")
     plain = run(recipe, output=tmp_path / "plain", workers=1)
-    fresh = run(recipe, output=tmp_path / "fresh", workers=1, limits=Limits(units_per_worker=1))
+    fresh = run(recipe, output=tmp_path / "fresh", workers=1, limits=Limits(units_per_worker=3))
     logs = [len(list((one.output / "state/logs").glob("worker-*.log"))) for one in (plain, fresh)]
-    assert logs[0] == 1 and logs[1] == sum(fresh.done.values())
+    assert logs == [1, -(-sum(fresh.done.values()) // 3)] and logs[1] > 1
     assert tree(fresh.output) == tree(plain.output)
