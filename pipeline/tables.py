@@ -21,6 +21,7 @@ class TableWriter:
     """Writes batches of one schema to a Parquet file and digests their values.
 
     The file's bytes depend on the rows alone, not on how they were batched: rows are regrouped by bytes before they are written.
+    The digest is complete once the file is closed.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, level: int = BETWEEN) -> None:
@@ -34,7 +35,6 @@ class TableWriter:
 
     def write(self, batch: pa.RecordBatch | pa.Table) -> None:
         rows = batch.select(self.schema.names).cast(self.schema)
-        self.digest.update(rows)
         for piece in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
             self._regroup(piece)
 
@@ -55,7 +55,9 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self._waiting:
-            self._file.write_table(pa.Table.from_batches(self._waiting).combine_chunks(), row_group_size=1 << 30)
+            group = pa.Table.from_batches(self._waiting).combine_chunks()
+            self.digest.update(group)  # not batch by batch: for a handful of rows Arrow's calls cost more than the hashes
+            self._file.write_table(group, row_group_size=1 << 30)
         self._waiting, self._bytes = [], 0
 
     def __enter__(self) -> Self:
