@@ -56,7 +56,7 @@ class TableWriter:
     def _flush(self) -> None:
         if self._waiting:
             group = pa.Table.from_batches(self._waiting).combine_chunks()
-            self.digest.update(group)  # not batch by batch: for a handful of rows Arrow's calls cost more than the hashes
+            self.digest.update(group)  # by the group: for a handful of rows Arrow's calls cost more than the hashes
             self._file.write_table(group, row_group_size=1 << 30)
         self._waiting, self._bytes = [], 0
 
