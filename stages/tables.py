@@ -22,6 +22,8 @@ READ_ROWS = 256  # rows decoded at a time at most
 BOMB_PAGES = 128 << 20  # bytes that the pages of a row group hold at a time; honest writers cut pages at 1 MiB, or ...
 MOST_PAGES = 1 << 30  # ... at 1,024 rows, which may be books
 BOMB_RATIO = 100  # of unpacked to stored bytes; text shrinks to a fifth
+BOMB_TEXT = 16 << 30  # bytes that rows of values from a dictionary come to, and ...
+BOMB_REPEATS = 1_000  # ... times the size of the file: boilerplate repeats, but not without end
 BOMB_ROWS = 1_000_000  # rows of a group; a document takes more than a byte of its file
 VALUE_BYTES = 32  # that pyarrow needs for a value of a dictionary beside its letters
 POOL_COLUMNS = (
@@ -190,21 +192,26 @@ class Held:
         """(why the group must not be read, or nothing; bytes of its largest dictionary). Raises ValueError on damage."""
         if rows > max(BOMB_ROWS, self._size):
             return "bomb", 0
-        packed = held = largest = 0
+        packed = held = largest = text = 0
         for chunk in self._groups[number]:
             if chunk.column in wanted:
-                found = [page._replace(size=_memory_of(page)) for page in pages(self._file, chunk)]
+                found = list(pages(self._file, chunk))
+                dictionary = sum(_memory_of(page) for page in found if page.is_dictionary)
                 packed += max((page.packed for page in found), default=0)
-                held += max((page.size for page in found if not page.is_dictionary), default=0)
-                dictionary = sum(page.size for page in found if page.is_dictionary)
-                held, largest = held + dictionary, max(largest, dictionary)
+                held += dictionary + max((page.size for page in found if not page.is_dictionary), default=0)
+                largest = max(largest, dictionary)
+                text += rows * max(
+                    (page.size // max(1, page.values) for page in found if page.is_dictionary), default=0
+                )
+        if text > max(BOMB_TEXT, BOMB_REPEATS * self._size):
+            return "bomb", largest
         if held > MOST_PAGES:
             return "too_big", largest
         return "bomb" if held > BOMB_PAGES and held > BOMB_RATIO * packed else "", largest
 
 
-def _memory_of(page: Page) -> int:
-    return page.size + VALUE_BYTES * page.values if page.is_dictionary else page.size
+def _memory_of(dictionary: Page) -> int:
+    return dictionary.size + VALUE_BYTES * dictionary.values
 
 
 class Run(Parquet):

@@ -4,7 +4,6 @@ import os
 import random
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -33,18 +32,6 @@ from tests.stages.warc_making import (
     zstd_dictionary,
     zstd_frames,
 )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Any:
-    """A function that writes bytes to a file whose name says nothing of what is in it."""
-
-    def write(data: bytes) -> Path:
-        path = tmp_path / "some.file"
-        path.write_bytes(data)
-        return path
-
-    return write
 
 
 def records_of(path: Path) -> list[Record]:

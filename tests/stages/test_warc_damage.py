@@ -2,8 +2,6 @@
 
 import random
 from itertools import accumulate
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,18 +20,6 @@ from tests.stages.warc_making import (
     wanted,
     zstd_frames,
 )
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Any:
-    """A function that writes bytes to a file whose name says nothing of what is in it."""
-
-    def write(data: bytes) -> Path:
-        path = tmp_path / "some.file"
-        path.write_bytes(data)
-        return path
-
-    return write
 
 
 @pytest.mark.parametrize("container", ["single gzip", "single zstd", "xz"])
