@@ -167,3 +167,16 @@ def test_workers_are_replaced_after_their_share(tmp_path: Path, monkeypatch: pyt
     logs = [len(list((one.output / "state/logs").glob("worker-*.log"))) for one in (plain, fresh)]
     assert logs == [1, -(-sum(fresh.done.values()) // 3)] and logs[1] > 1
     assert tree(fresh.output) == tree(plain.output)
+
+
+def test_workers_die_with_a_supervisor_that_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGKILL leaves it no time to end them: the kernel does, the one at work on a document that never ends included."""
+    evil.install(tmp_path / "plugin", monkeypatch)
+    recipe, output = project(tmp_path / "p", texts_with("sleep", honest=3), "[evil]"), tmp_path / "out"
+    process = command(recipe, output)
+    while not workers_of(output):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert gone(output)
