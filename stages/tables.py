@@ -22,6 +22,7 @@ READ_ROWS = 256  # rows decoded at a time at most
 BOMB_PAGES = 128 << 20  # bytes that the pages of a row group hold at a time; honest writers cut pages at 1 MiB, or ...
 MOST_PAGES = 1 << 30  # ... at 1,024 rows, which may be books
 BOMB_RATIO = 100  # of unpacked to stored bytes; text shrinks to a fifth
+REPEATED = 64 << 20  # bytes of rows decoded at a time, were each of them all of the dictionary
 BOMB_TEXT = 16 << 30  # bytes that rows of values from a dictionary come to, and ...
 BOMB_REPEATS = 1_000  # ... times the size of the file: boilerplate repeats, but not without end
 BOMB_ROWS = 1_000_000  # rows of a group; a document takes more than a byte of its file
@@ -110,7 +111,7 @@ class Parquet(Source):
             if refusal:
                 yield _lost(identity, at, group.total_byte_size, refusal)
                 return
-            rows = max(1, min(rows, BOMB_PAGES // max(1, largest)))
+            rows = max(1, min(rows, REPEATED // max(1, largest)))
             for batch in table.iter_batches(rows, row_groups=[number], columns=wanted):
                 for values in rows_of(batch):
                     yield fields.fill(Row(identity.of(at), at, None, 0), values)

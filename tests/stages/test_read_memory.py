@@ -69,8 +69,8 @@ SLOW: dict[str, tuple[str, Maker, dict[str, int]]] = {
     "700 MB page of one value": ("parquet", lambda p: forging.plain([700 << 20]), {"bomb": 1}),
     "1 GB page of 1 MB values": ("parquet", lambda p: forging.plain([1 << 20] * 1000), {"bomb": 1}),
     "700 MB dictionary": ("parquet", lambda p: forging.repeated(700 << 20, 3), {"bomb": 1}),
-    "60 MB dictionary, 50 rows": ("parquet", lambda p: forging.repeated(60 << 20, 50), {"too_big": 50}),
-    "1 MB dictionary, 3,000 rows": ("parquet", lambda p: forging.repeated(1 << 20, 3000), {"document": 3000}),
+    "60 MB dictionary, 10 rows": ("parquet", lambda p: forging.repeated(60 << 20, 10), {"too_big": 10}),
+    "1 MB dictionary, 500 rows": ("parquet", lambda p: forging.repeated(1 << 20, 500), {"document": 500}),
     "1e9 rows in one run": ("parquet", lambda p: forging.repeated(5, 1_000_000_000), {"bomb": 1}),
 }
 
