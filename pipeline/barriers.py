@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from filters.judge import KEPT, Mask
@@ -25,6 +23,7 @@ from stages.base import Barrier, Slice
 from stages.dedupe import Exact, MinHashCandidates, MinHashVerify
 from stages.dedupe_earlier import earlier_batches
 from stages.dedupe_pages import Pages
+from stages.parquet_files import groups_between, read_between
 from stages.select import KeepTop
 
 UNIT_SHIFT = 32  # handle = slice ordinal << 32 | row
@@ -53,10 +52,14 @@ def survivors(job: Job, verdict: Path) -> Mask:
 
 def removed_rows(artifact: Path, ordinal: int) -> npt.NDArray[np.int64]:
     """Row numbers of one slice that a deduper's artifact removes."""
-    low, high = ordinal << UNIT_SHIFT, (ordinal + 1) << UNIT_SHIFT
-    where = (pc.field("handle") >= low) & (pc.field("handle") < high) & pc.field("removed")
-    handles = ds.dataset(artifact).to_table(columns=["handle"], filter=where).column("handle")
-    return np.asarray(handles.to_numpy() - low, np.int64)
+    low, high = handles_of(ordinal)
+    told = read_between(artifact, "handle", low, high, ["handle", "removed"])
+    return np.asarray(told.filter(told.column("removed")).column("handle").to_numpy() - low, np.int64)
+
+
+def handles_of(ordinal: int) -> tuple[int, int]:
+    """The handles of one slice: from the first on, up to but without the second."""
+    return ordinal << UNIT_SHIFT, (ordinal + 1) << UNIT_SHIFT
 
 
 def sketch(job: Job) -> Produced:
@@ -155,15 +158,12 @@ def _between(path: Path, low: int, high: int) -> Iterator[pa.Table]:
     """Rows of a sketch whose mixed key lies in [low, high]: an empty table, then a table per row group that has some."""
     with pq.ParquetFile(path) as file:
         yield file.schema_arrow.empty_table()
-        key = file.schema_arrow.names.index("partition")
-        for group in range(file.num_row_groups):
-            known = file.metadata.row_group(group).column(key).statistics
-            if known is None or not known.has_min_max or (known.max >= low and known.min <= high):
-                rows = file.read_row_group(group)
-                keys = rows.column("partition").to_numpy()
-                rows = rows.filter(pa.array((keys >= np.uint64(low)) & (keys <= np.uint64(high))))
-                if rows.num_rows:
-                    yield rows
+        for group in groups_between(file, "partition", low, high + 1):
+            rows = file.read_row_group(group)
+            keys = rows.column("partition").to_numpy()
+            rows = rows.filter(pa.array((keys >= np.uint64(low)) & (keys <= np.uint64(high))))
+            if rows.num_rows:
+                yield rows
 
 
 def combine(job: Job) -> Produced:

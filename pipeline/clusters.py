@@ -3,11 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.tables import TableWriter
 from pipeline.unit import Produced
 from pipeline.work import Job
+from stages.parquet_files import read_whole
 from stages.select import CHOSEN
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def clusters(job: Job) -> Produced:
     told = []
     for name, path in job.params["dedupers"]:
         frame = pl.concat(
-            [pl.DataFrame(CHOSEN.empty_table()), pl.DataFrame(pq.read_table(job.root / path))], how="diagonal"
+            [pl.DataFrame(CHOSEN.empty_table()), pl.DataFrame(read_whole(job.root / path))], how="diagonal"
         ).with_columns(stage=pl.lit(name))
         members = frame.join(size, on="id", how="left").with_columns(pl.col("stood_for").fill_null(1))
         total = members.group_by("cluster").agg(total=pl.col("stood_for").sum().cast(pl.Int32))

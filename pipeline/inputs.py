@@ -21,6 +21,7 @@ from pipeline.seals import POOL, break_seal, is_intact, seal
 from pipeline.stamps import Stamps
 from pipeline.store import Store
 from stages.base import Slice
+from stages.parquet_files import read_whole
 
 FROZEN = "state/inputs.parquet"
 SLICE_BYTES = 8 << 20  # compressed; about half a minute of extraction, so little is redone after a kill
@@ -127,9 +128,7 @@ def _below(path: str, root: str) -> str:
 
 def _frozen_rows(store: Store) -> list[dict[str, Any]]:
     """None where the list is lost or damaged: the inputs are found anew, and what they give is still known by key."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(store.path(FROZEN)).to_pylist() if is_intact(store, INPUTS_SEAL, FROZEN) else []
+    return read_whole(store.path(FROZEN)).to_pylist() if is_intact(store, INPUTS_SEAL, FROZEN) else []
 
 
 def _belongs(row: dict[str, Any], run: SourceRun) -> bool:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from filters.rule import Condition, Rule
-from pipeline.barriers import UNIT_SHIFT
+from pipeline.barriers import handles_of
 from pipeline.schemas import LEDGER
 from pipeline.tables import FINAL, TableWriter, read_table
 from pipeline.unit import Produced
 from pipeline.work import Job
+from stages.parquet_files import read_between
 
 _IDENTITY = ("id", "record_key", "source", "url", "file", "offset", "length")
 
@@ -63,9 +63,9 @@ def _judged(table: pa.Table, verdict: pa.Table, index: int, rule: Rule) -> pa.Ta
 
 
 def _doubled(job: Job, piece: dict[str, Any], table: pa.Table) -> pa.Table:
-    low, high = piece["ordinal"] << UNIT_SHIFT, (piece["ordinal"] + 1) << UNIT_SHIFT
-    where = (pc.field("handle") >= low) & (pc.field("handle") < high) & pc.field("removed")
-    told = ds.dataset(job.root / job.params["clusters"]).to_table(filter=where)
+    low, high = handles_of(piece["ordinal"])
+    told = read_between(job.root / job.params["clusters"], "handle", low, high)
+    told = told.filter(told.column("removed"))
     places = pa.array(told.column("handle").to_numpy() - low, pa.int64())
     rows = table.take(places)
     return _ledger_rows(

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipeline.tables import FINAL, TableWriter, read_columns
 from pipeline.unit import Produced
 from pipeline.work import Job
 from stages.mix import Part, ShortageError, conditions, draw, parts_of, select
+from stages.parquet_files import read_between, read_whole
 from stages.tokens import copy_tokenizer, fastest_engine, load_tokenizer, train_bpe
 
 TOKENS = pa.schema([("id", pa.string()), ("tokens", pa.list_(pa.int32())), ("n_tokens", pa.int32())])
@@ -93,9 +93,7 @@ def _narrow(shards: list[Path], parts: list[dict[str, Any]], more: list[str]) ->
     """The columns a selection looks at, of the whole pool: no text."""
     names = dict.fromkeys(["id", "source", "language", "split__draw", *more, *(c for p in parts for c in p["where"])])
     there = set(pq.read_schema(shards[0]).names)
-    return pa.concat_tables(
-        [pq.read_table(s, columns=[n for n in names if n in there]) for s in shards]
-    ).combine_chunks()
+    return pa.concat_tables([read_whole(s, [n for n in names if n in there]) for s in shards]).combine_chunks()
 
 
 def _is_validation(table: pa.Table, choice: dict[str, Any]) -> npt.NDArray[np.bool_]:
@@ -158,7 +156,7 @@ def _refuse_empty_parts(choice: dict[str, Any], part: npt.NDArray[np.int16]) -> 
 
 
 def _counts(paths: list[Path]) -> npt.NDArray[np.int64]:
-    columns = [pq.read_table(p, columns=["n_tokens"]).column("n_tokens") for p in paths]
+    columns = [read_whole(p, ["n_tokens"]).column("n_tokens") for p in paths]
     return np.asarray(pa.chunked_array([c for col in columns for c in col.chunks], pa.int32()).to_numpy(), np.int64)
 
 
@@ -237,9 +235,7 @@ def _fertility(
 def scatter(job: Job) -> Produced:
     """One pool shard's selected rows with their tokens, each row group of one shuffle bucket."""
     number, shard = job.ordinal, job.root / job.params["shard"]
-    chosen = (
-        ds.dataset(job.root / job.params["selection"]).to_table(filter=pc.field("shard") == number).combine_chunks()
-    )
+    chosen = read_between(job.root / job.params["selection"], "shard", number, number + 1).combine_chunks()
     places = chosen.column("row").to_numpy()
     pool = pq.read_schema(shard)
     schema = pa.schema([*(f for f in pool if f.name != "split"), *_EXTRA])
@@ -298,17 +294,17 @@ class _Buckets:
 
 def gather(job: Job) -> Produced:
     """One shard of text and one of tokens, same rows in the same order: bucket after bucket, each sorted by its draw."""
-    files = [str(job.root / p) for p in job.params["spills"]]
+    files = [job.root / p for p in job.params["spills"]]
     first, last = job.params["buckets"]
-    source = ds.dataset(files)
     hidden = ("tokens", "n_tokens", "order", "bucket")
-    text_schema = pa.schema([f for f in source.schema if f.name not in hidden])
+    text_schema = pa.schema([f for f in pq.read_schema(files[0]) if f.name not in hidden])
     text, ids = (job.out(job.params["final"][room]) for room in ("data", "tokens"))
     n_tokens = 0
     with TableWriter(text, text_schema, FINAL) as data, TableWriter(ids, TOKEN_SHARD, FINAL) as tokens:
         for bucket in range(first, last):
-            where = (pc.field("bucket") == bucket) & (pc.field("split") == job.params["split"])
-            rows = source.to_table(filter=where).sort_by([("order", "ascending"), ("id", "ascending")]).combine_chunks()
+            rows = pa.concat_tables([read_between(path, "bucket", bucket, bucket + 1) for path in files])
+            rows = rows.filter(pc.equal(rows.column("split"), job.params["split"]))
+            rows = rows.sort_by([("order", "ascending"), ("id", "ascending")]).combine_chunks()
             data.write(rows)
             tokens.write(rows)
             n_tokens += (

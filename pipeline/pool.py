@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from pipeline.barriers import UNIT_SHIFT, survivors
+from pipeline.barriers import UNIT_SHIFT, handles_of, survivors
 from pipeline.schemas import stored_schema
 from pipeline.tables import FINAL, TableWriter, read_columns
 from pipeline.unit import Produced
 from pipeline.work import Job
+from stages.parquet_files import read_between
 
 _BATCH_ROWS = 1024
 
@@ -63,10 +63,8 @@ def _surviving(job: Job, piece: dict[str, Any], schema: pa.Schema) -> Iterator[t
 
 
 def _clusters_of(path: Path, ordinal: int) -> pa.Table:
-    low, high = ordinal << UNIT_SHIFT, (ordinal + 1) << UNIT_SHIFT
-    where = (pc.field("handle") >= low) & (pc.field("handle") < high)
     names = ["handle", "cluster", "cluster_size", "loose_cluster"]
-    return ds.dataset(path).to_table(columns=names, filter=where).sort_by("handle").combine_chunks()
+    return read_between(path, "handle", *handles_of(ordinal), names).sort_by("handle").combine_chunks()
 
 
 def _positions(told: pa.Table, rows: Any) -> pa.Array:

@@ -6,15 +6,15 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from filters.judge import any_failing
 from filters.rule import Rule
-from pipeline.barriers import UNIT_SHIFT, make_barrier, with_handle, write_sketch
+from pipeline.barriers import UNIT_SHIFT, handles_of, make_barrier, with_handle, write_sketch
 from pipeline.isolate import Isolated, marked
 from pipeline.schemas import REPEATS
 from pipeline.unit import Produced
 from pipeline.work import Input, Job, first_input, opened_stages
+from stages.parquet_files import read_between
 from stages.registry import make_stage
 
 
@@ -43,9 +43,9 @@ def _pages(job: Job, isolated: Isolated) -> Iterator[tuple[pa.RecordBatch, np.nd
 
 def without_repeats(job: Job, batches: Input) -> Input:
     """Batches with the id of the page that is read in a repeated one's stead, which is not measured itself."""
-    low, high = job.ordinal << UNIT_SHIFT, (job.ordinal + 1) << UNIT_SHIFT
-    where = (pc.field("handle") >= low) & (pc.field("handle") < high) & pc.field("removed")
-    told = ds.dataset(job.root / job.params["repeats"]).to_table(columns=["id", "keeper_id"], filter=where)
+    names = ["id", "keeper_id", "removed"]
+    told = read_between(job.root / job.params["repeats"], "handle", *handles_of(job.ordinal), names)
+    told = told.filter(told.column("removed"))
     instead = dict(zip(told.column("id").to_pylist(), told.column("keeper_id").to_pylist(), strict=True))
     for batch, living in batches:
         read = [instead.get(name) for name in batch.column("id").to_pylist()]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.digest import DataDigest
+from stages.parquet_files import read_whole
 
 GROUP_BYTES = 32 << 20  # of Arrow data in one row group: below the 100 MB that readers of web data stumble over
 BETWEEN, FINAL = 1, 3  # zstd levels: between passes speed counts, in shards size does
@@ -130,7 +131,7 @@ def place_columns(parts: Sequence[Path], names: Sequence[str]) -> dict[str, int]
 def read_table(parts: Sequence[Path], names: Sequence[str]) -> pa.Table:
     """The named columns of one slice at once; for narrow columns only."""
     where = place_columns(parts, names)
-    read = {k: pq.read_table(parts[k], columns=[n for n in names if where[n] == k]) for k in set(where.values())}
+    read = {k: read_whole(parts[k], [n for n in names if where[n] == k]) for k in set(where.values())}
     return pa.table([read[where[n]].column(n) for n in names], names=list(names))
 
 

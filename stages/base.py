@@ -252,9 +252,9 @@ class Barrier(Configured, ABC):
 
     def combine_in_pieces(self, ctx: Context, parts: Sequence[Path]) -> Iterator[pa.Table]:
         """`combine` of Parquet files, one per partition; a table with handles leaves sorted by them."""
-        import pyarrow.parquet as pq
+        from stages.parquet_files import read_whole
 
-        table = self.combine(ctx, pa.concat_tables([pq.read_table(path) for path in parts]))
+        table = self.combine(ctx, pa.concat_tables([read_whole(path) for path in parts]))
         yield table.sort_by("handle") if "handle" in table.schema.names else table
 
 

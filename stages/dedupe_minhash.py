@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from stages.base import Barrier, BatchFn, Context
@@ -28,6 +27,7 @@ from stages.dedupe_keepers import (
     smallest_ids,
     verdicts,
 )
+from stages.parquet_files import read_between
 
 if TYPE_CHECKING:
     from stages.dedupe_spill import SpilledCandidates
@@ -251,12 +251,9 @@ class CandidateRows:
         return hit, self._rows.take(pa.array(at[hit]))
 
     def _load(self, first: int, last: int) -> None:
-        import pyarrow.parquet as pq
-
         if (first, last) == self._units:
             return
-        span = (pc.field("handle") >= first << 32) & (pc.field("handle") < (last + 1) << 32)
-        self._rows = pq.read_table(self._path, filters=span).cast(CANDIDATES)
+        self._rows = read_between(self._path, "handle", first << 32, (last + 1) << 32).cast(CANDIDATES)
         self._units = (first, last)
 
 
