@@ -40,14 +40,16 @@ def chunks(file: Any, size: int) -> list[list[Chunk]]:
     file.seek(max(0, size - 8 - length))
     try:
         footer, _ = structure(file.read(length), 0)
-        return [[_chunk(column[META]) for column in group[COLUMNS]] for group in footer.get(GROUPS, [])]
+        return [[_chunk(column[META], size) for column in group[COLUMNS]] for group in footer.get(GROUPS, [])]
     except (LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"a footer that makes no sense: {error}") from None
 
 
-def _chunk(meta: dict[int, Any]) -> Chunk:
+def _chunk(meta: dict[int, Any], size: int) -> Chunk:
     first = min(meta[DATA_AT], meta.get(DICTIONARY_AT) or meta[DATA_AT])
-    return Chunk(meta[PATH][0].decode("utf-8"), first, first + meta[PACKED], meta[VALUES])
+    if first < 0:
+        raise ValueError("pages before the file begins")
+    return Chunk(meta[PATH][0].decode("utf-8"), first, min(size, first + meta[PACKED]), meta[VALUES])
 
 
 def pages(file: Any, chunk: Chunk) -> Iterator[Page]:
@@ -113,6 +115,8 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
         return _list(data, at, depth)
     if kind in (1, 2, 3, 7):  # in lists a truth takes a byte
         width = 8 if kind == 7 else 1
+        if at + width > len(data):
+            raise IndexError("a value beyond the data")
         return data[at : at + width], at + width
     raise ValueError(f"no such type: {kind}")
 
