@@ -16,12 +16,13 @@ HEADERS = (1 << 12, 1 << 16, 1 << 20, 1 << 24)  # bytes shown for a page header;
 
 
 class Chunk(NamedTuple):
-    """One column of a row group: its top-level name, and where its pages lie."""
+    """One column of a row group: its top-level name, where its pages lie by the footer, and where the file ends."""
 
     column: str
     start: int
     end: int
     values: int
+    limit: int
 
 
 class Page(NamedTuple):
@@ -46,27 +47,32 @@ def chunks(file: Any, size: int) -> list[list[Chunk]]:
 
 
 def _chunk(meta: dict[int, Any], size: int) -> Chunk:
-    first = min(meta[DATA_AT], meta.get(DICTIONARY_AT) or meta[DATA_AT])
-    if first < 0:
-        raise ValueError("pages before the file begins")
-    return Chunk(meta[PATH][0].decode("utf-8"), first, min(size, first + meta[PACKED]), meta[VALUES])
+    first = min(_count(meta, DATA_AT), _count(meta, DICTIONARY_AT, 0) or _count(meta, DATA_AT))
+    return Chunk(meta[PATH][0].decode("utf-8"), first, first + _count(meta, PACKED), _count(meta, VALUES), size)
 
 
 def pages(file: Any, chunk: Chunk) -> Iterator[Page]:
     """The pages of a column, without their content. Raises ValueError where no page header is."""
     at, left = chunk.start, chunk.values
-    while left > 0 and at < chunk.end:
+    while left > 0 and at < min(chunk.end, chunk.limit):
         head, length = _header(file, at)
-        try:
-            inner = head.get(DATA) or head.get(DATA_2) or head.get(DICTIONARY) or {}
-            page = Page(head[PACKED_SIZE], head[SIZE], inner.get(1, 0), DICTIONARY in head)
-            left -= 0 if page.is_dictionary else page.values
-            at += length + page.packed
-        except (LookupError, TypeError, AttributeError) as error:
-            raise ValueError(f"a page header that makes no sense: {error}") from None
-        if page.packed < 0 or page.size < 0 or page.values < 0:
-            raise ValueError("a page of less than nothing")
+        inner = head.get(DATA) or head.get(DATA_2) or head.get(DICTIONARY) or {}
+        if not isinstance(inner, dict):
+            raise ValueError("a page header that makes no sense")
+        page = Page(_count(head, PACKED_SIZE), _count(head, SIZE), _count(inner, 1, 0), DICTIONARY in head)
+        left -= 0 if page.is_dictionary else page.values
+        at += length + page.packed
+        if at > chunk.limit:  # pyarrow takes memory for all of it before it looks whether it is there
+            raise ValueError("a page beyond the file")
         yield page
+
+
+def _count(fields: dict[int, Any], ident: int, default: int | None = None) -> int:
+    """A number of something. Raises ValueError for what is none."""
+    value = fields.get(ident, default)
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"no number: {value!r:.80}")
+    return value
 
 
 def _header(file: Any, at: int) -> tuple[dict[int, Any], int]:
@@ -122,13 +128,15 @@ def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
 
 
 def _list(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
+    if depth > MAX_DEPTH:
+        raise ValueError("lists too deep")
     count, kind = data[at] >> 4, data[at] & 15
     at += 1
     if count == 15:
         count, at = _varint(data, at)
     values = []
     for _ in range(count):
-        value, at = _value(data, at, kind, depth)
+        value, at = _value(data, at, kind, depth + 1)
         values.append(value)
     return values, at
 

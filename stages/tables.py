@@ -109,7 +109,7 @@ class Parquet(Source):
         try:
             refusal, largest = held.judge(number, group.num_rows, wanted)
             if refusal:
-                yield _lost(identity, at, group.total_byte_size, refusal)
+                yield _lost(identity, at, group.total_byte_size, refusal, number)
                 return
             rows = max(1, min(rows, REPEATED // max(1, largest)))
             for batch in table.iter_batches(rows, row_groups=[number], columns=wanted):
@@ -118,7 +118,7 @@ class Parquet(Source):
                     at += 1
         except DAMAGE as error:
             raise_if_storage(error)
-            yield _lost(identity, at, group.total_byte_size, "damaged")
+            yield _lost(identity, at, group.total_byte_size, "damaged", number)
 
     def rules(self) -> tuple[Rule, ...]:
         return read_rules()
@@ -169,12 +169,13 @@ def row_groups(table: pq.ParquetFile, size: int) -> list[tuple[int, int, int]]:
     groups = [table.metadata.row_group(n) for n in range(table.metadata.num_row_groups)]
     weights = [max(1, group.total_byte_size) for group in groups]
     places = [size * before // max(1, sum(weights)) for before in accumulate(weights, initial=0)]
-    rows = accumulate((group.num_rows for group in groups), initial=0)
+    rows = accumulate((max(0, group.num_rows) for group in groups), initial=0)
     return [(a, first, b - a) for (a, b), first in zip(pairwise(places), rows, strict=False)]
 
 
-def _lost(identity: Identity, at: int, size: int, why: str) -> Row:
-    row = Row(identity.of(at, 1), at, None, max(0, size))
+def _lost(identity: Identity, at: int, size: int, why: str, group: int = 0) -> Row:
+    """What is lost of a row group; of two that claim no rows, too, each has an id of its own."""
+    row = Row(identity.of(at, 1 + group), at, None, max(0, size))
     row.record_key, row.read__error = row.id, why
     return row
 
