@@ -25,6 +25,7 @@ EngineName = Literal["auto", "fast", "trafilatura", "resiliparse"]
 # What bytes decoded by the wrong charset leave behind: U+FFFD pairs and uninitialised memory read as GBK.
 _MOJIBAKE = ("锟斤拷", "烫烫烫", "屯屯屯")
 
+_ANY_PAGE = b"<html><head><title>A page</title></head><body><p>With a line of text.</p></body></html>"
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # in no text: without white space and ESC (ISO-2022-JP)
 _HEAD = 4_096  # characters looked at to tell text from binary data
 _MOST_CONTROL = 0.02  # share of them; images, archives and PDF streams have 10 % and more
@@ -158,6 +159,7 @@ class PageReader:
         self._fast = fast_engine(settings.format) if settings.engine in ("auto", "fast") else None
         self._trafilatura = trafilatura_engine(settings.favor, settings.fast, settings.deduplicate)
         self._resiliparse = resiliparse_engine()
+        self.page(_ANY_PAGE, None)  # kernels compile and libraries load now, not at the cost of the first document
 
     def row(self, html: bytes | None, charset: str | None, text: str | None, title: str | None) -> Page:
         """The outcome of one row: its page read, or its text as it came."""

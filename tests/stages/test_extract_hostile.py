@@ -11,14 +11,12 @@ from stages.extract import Extract, PageReader
 from tests.stages.hostile_pages import HOSTILE, SENTENCE, nested
 
 MOST_SECONDS = 10.0  # CPU; the slowest takes 2 s
-MOST_MEMORY = 512 << 20
+MOST_MEMORY = 320 << 20  # of one page, beyond the 200 MB of a worker that is ready
 
 
 @pytest.fixture(scope="module")
 def reader() -> PageReader:
-    reader = PageReader(Extract())
-    reader.page(nested("div", 1), None)  # compile the scan outside the measured time
-    return reader
+    return PageReader(Extract())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -49,22 +47,26 @@ def test_unclosed_formatting_loses_no_text(reader: PageReader) -> None:
 
 
 def test_the_greediest_pages_fit_a_worker() -> None:
-    """A worker process may not grow beyond 512 MB on any page; these take most, the others next to nothing."""
+    """A worker process is to stay within 512 MiB on any page; these take most, the others next to nothing.
+
+    Counted is what a page takes beyond what the worker held before, which is 130 MB more where it had to compile.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     child = context.Process(target=_read_greedy, args=(theirs,))
     child.start()
-    errors, peak = ours.recv()
+    errors, taken = ours.recv()
     child.join()
     assert errors == [None, None, None]
-    assert peak < MOST_MEMORY
+    assert taken < MOST_MEMORY
 
 
 def _read_greedy(answer: Connection) -> None:
     reader = PageReader(Extract())
+    held = _peak()
     greedy = [HOSTILE[name][0]() for name in ("20,000 table rows", "390 tags of 1,000 attributes")]
     errors = [reader.page(html, None).error for html in (*greedy, b"<p>a" * 399_000)]
-    answer.send((errors, _peak()))
+    answer.send((errors, _peak() - held))
 
 
 def _peak() -> int:
