@@ -192,7 +192,8 @@ class _Shared:
 
     def scout(self, state: SliceState, slug: str) -> Unit:
         """Read from the input itself: keyed by what the reader and the stages before any page say of it."""
-        told = {"reader": state.source.passes[0].config["reader"], "stages": state.source.early_config}
+        first = state.source.passes[0].config
+        told = {"reader": first["reader"], "reader_gates": first["reader_gates"], "stages": state.source.early_config}
         identity = self._identity() | told | {"input": state.input.identity, "ordinal": state.ordinal}
         params = self._params() | {
             "reader": state.source.reader,
