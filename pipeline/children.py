@@ -71,6 +71,10 @@ class Children:
             watch.share = share()
             why = why or self.look(watch)
 
+    def survives(self, work: Callable[[], None]) -> bool:
+        """Whether a copy of this process comes to the end of the work."""
+        return self.wait(self.fork(work), lambda: False, lambda: SEARCH) == (0, "")
+
     def watch(self, pid: int, share: float = 1.0) -> Watch:
         return Watch(pid, self._limits, self._memory, loading=False, share=share)
 

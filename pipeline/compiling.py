@@ -8,7 +8,6 @@ worker compiles, as it would anyway.
 import fcntl
 import functools
 import hashlib
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic, sleep
 from typing import IO
+
+from filters.kept import folder
 
 _ROOMS = ("filters", "dedup", "stages")
 _PATIENCE_SECONDS = 200.0  # ten times what the slowest stage compiles in
@@ -25,7 +26,7 @@ _LOOK_SECONDS = 0.1
 @contextmanager
 def one_at_a_time(stage: str) -> Iterator[None]:
     """The body loads and warms `stage`. The first process to come runs it alone; once it succeeded, nobody waits any more."""
-    place = _place()
+    place = folder() / "compiled"
     done = place / f"{stage}-{_sources()}"
     if done.exists():
         yield
@@ -34,12 +35,6 @@ def one_at_a_time(stage: str) -> Iterator[None]:
         yield
         with suppress(OSError):
             done.touch()
-
-
-def _place() -> Path:
-    """Beside numba's own cache where that was moved, else in the user's cache."""
-    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "winnow" / "compiled"
 
 
 @contextmanager

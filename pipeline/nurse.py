@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 _SAMPLE_BYTES = 1 << 20
 _PIECE_SECONDS = 0.05  # what a death costs; a fork takes 20 to 60 ms, so less would not help
 _FUSE = 20  # documents in a unit that may be guilty before their share counts
+_TEXTS = (
+    "The ferry leaves the small harbour at seven. Those who wait on the pier have time for a cup of tea.",
+    "渡轮七点离开小港口。在码头上等候的人还有时间喝一杯茶，看一看海鸥和远处的灯塔。",
+)
+PAGES = [
+    {
+        "url": "https://www.example.com/ferry.html",
+        "text": text,
+        "html": f"<html><body><p>{text}</p></body></html>".encode(),
+    }
+    for text in _TEXTS
+]
 _NOTE = struct.Struct("=4q")  # first row at work, row behind the last one, stage, rows finished and on disk
 
 

@@ -119,18 +119,31 @@ def _loaded(stage: Stage, ctx: Context, gates: Sequence[Rule]) -> Opened:
         raise UsageError(f"stage {stage.name!r} can't be loaded: {type(error).__name__}: {error}") from error
 
 
-def _warm(stage: Opened, ctx: Context) -> None:
+def _warm(stage: Opened, ctx: Context, rows: Sequence[dict[str, Any]] = ()) -> None:
     before = Counter(ctx.counters)
     with contextlib.suppress(Exception):  # the first batch will tell
-        stage.call(pa.RecordBatch.from_pylist([], stage.reads))
+        stage.call(
+            pa.RecordBatch.from_pylist([{n: row.get(n) for n in stage.reads.names} for row in rows], stage.reads)
+        )
     ctx.counters.clear()
     ctx.counters.update(before)
 
 
 def _nurse(isolated: Isolated, job: Job) -> "Nurse":
-    from pipeline.nurse import Nurse
+    """Children are copies of this process: what a stage loads with its first page is loaded here, not by each of them.
 
-    return Nurse(isolated, job, _children(job))
+    A child tries it first, for a stage may end its process on any page.
+    """
+    from pipeline.nurse import PAGES, Nurse
+
+    def warm() -> None:
+        for stage in isolated.stages:
+            _warm(stage, job.context, PAGES)
+
+    children = _children(job)
+    if children.survives(warm):
+        warm()
+    return Nurse(isolated, job, children)
 
 
 def _children(job: Job) -> "Children":

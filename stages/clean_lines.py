@@ -38,7 +38,8 @@ def clean_text(text: str, language: str | None = None) -> Cleaned:
     phrases of its own) = those of all eight. Lone surrogates become U+FFFD. Linear in the length of the text.
     """
     from filters.batch import as_texts
-    from filters.boilerplate.judge import judge, languages_of, tables_for
+    from filters.boilerplate.judge import judge, languages_of
+    from filters.boilerplate.kept import tables_for
 
     judged = judge(as_texts([text]), tables_for(languages_of(language)))
     return Cleaned(judged.texts[0].as_py(), [(one.text, one.rule) for one in judged.removals(0)])
@@ -102,7 +103,8 @@ class CleanLines(Stage):
         return (Rule(group=GROUP, conditions=(share, chars), reason="little_left", threshold="min_chars", null="keep"),)
 
     def open(self, ctx: Context) -> BatchFn:
-        from filters.boilerplate.judge import judge, pieces, tables_for
+        from filters.boilerplate.judge import judge, pieces
+        from filters.boilerplate.kept import tables_for
         from filters.boilerplate.tidy import tidier
 
         compiled = tables_for(self.languages)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.boilerplate.fold import WORD, fold_table, folded
-from filters.boilerplate.lexicon import KINDS, Lexicon, LineRule, Phrase
+from filters.boilerplate.lexicon import KINDS, Lexicon, Phrase
 
 Ints = npt.NDArray[np.int32]
 
@@ -51,7 +51,7 @@ class Compiled(NamedTuple):
     """The arrays, and the names of the rules they number."""
 
     tables: Tables
-    rules: tuple[LineRule, ...]
+    names: tuple[str, ...]
 
 
 def compile_lexicon(lexicon: Lexicon) -> Compiled:
@@ -71,7 +71,7 @@ def compile_lexicon(lexicon: Lexicon) -> Compiled:
         fold.packed, fold.classes[" "], root, keys, states, fail, link, out_low,
         *(np.ascontiguousarray(columns[:, at]) for at in range(3)), *_rule_arrays(lexicon),
     )  # fmt: skip
-    return Compiled(tables, tuple(lexicon.rules))
+    return Compiled(tables, tuple(rule.name for rule in lexicon.rules))
 
 
 class _Trie:

@@ -1,6 +1,5 @@
 """Boilerplate and promotional lines of many texts at once: what is left, and what each rule took."""
 
-import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.boilerplate.automaton import Compiled, compile_lexicon
+from filters.boilerplate.automaton import Compiled
 from filters.boilerplate.blocks import REASONS, STAYS, judge_blocks
 from filters.boilerplate.hashes import HashedLines
-from filters.boilerplate.lexicon import LANGUAGES, read_languages
+from filters.boilerplate.kept import tables_for
+from filters.boilerplate.lexicon import LANGUAGES
 from filters.boilerplate.scan import MOST_LINES, Cuts, Lines, count_lines, scan
 from filters.boilerplate.sentence import LONGEST_SENTENCE
 from filters.boilerplate.verdicts import LABELS, TALLIES, Scratch
@@ -71,16 +71,9 @@ def rule_name(names: Sequence[str], number: int) -> str:
     return names[number] if number >= 0 else REASONS[int(number)]
 
 
-@functools.cache
 def rule_names() -> tuple[str, ...]:
     """Every name that may be given as a reason."""
-    return (*(rule.name for rule in read_languages(LANGUAGES).rules), *REASONS.values())
-
-
-@functools.cache
-def tables_for(languages: tuple[str, ...] | None = None) -> Compiled:
-    """The phrases of some languages (all if None), compiled once per process."""
-    return compile_lexicon(read_languages(LANGUAGES if languages is None else languages))
+    return (*tables_for().names, *REASONS.values())
 
 
 def languages_of(language: str | None) -> tuple[str, ...] | None:
@@ -94,7 +87,7 @@ def judge(texts: pa.Array, compiled: Compiled | None = None) -> Judged:
 
     A text of more than a million lines is left as it is.
     """
-    tables, rules = compiled or tables_for()
+    tables, names = compiled or tables_for()
     data, offsets = buffers(texts)
     found = np.zeros(len(texts), np.int64)
     count_lines(data, offsets, found)
@@ -106,8 +99,7 @@ def judge(texts: pa.Array, compiled: Compiled | None = None) -> Judged:
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
     out_offsets = np.zeros(len(texts) + 1, np.int64)
     counts = Counts(*(np.zeros(len(texts), np.int64) for _ in Counts._fields))
-    write(data, lines, line_low, reason, cuts, cut_count, len(rules), out, out_offsets, counts)
-    names = [rule.name for rule in rules]
+    write(data, lines, line_low, reason, cuts, cut_count, len(names), out, out_offsets, counts)
     top = [None if one == STAYS else rule_name(names, one) for one in counts.top_rule]
     cuts = Cuts(cuts.start[:cut_count], cuts.end[:cut_count], cuts.rule[:cut_count])
     return Judged(strings(out, out_offsets), counts, top, data, lines, line_low, reason, cuts, names)

@@ -8,7 +8,8 @@ import pytest
 
 from filters.boilerplate.automaton import compile_lexicon
 from filters.boilerplate.fold import WORD, folded, key_of
-from filters.boilerplate.judge import judge, rule_names, tables_for
+from filters.boilerplate.judge import judge, rule_names
+from filters.boilerplate.kept import tables_for
 from filters.boilerplate.lexicon import LANGUAGES, LexiconError, digest, needed, read_languages, read_lexicon, variants
 
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from filters.kept import folder
 from pipeline import compiling
-from pipeline.compiling import _place, one_at_a_time
+from pipeline.compiling import one_at_a_time
 
 # Says when it is inside, and leaves on a line from the test.
 INSIDE = (
@@ -83,7 +84,7 @@ def _must_be_free(handle):
 def test_a_stage_that_cannot_be_loaded_is_not_called_compiled(start):
     with pytest.raises(ValueError), one_at_a_time("rules"):
         raise ValueError
-    assert [path.suffix for path in _place().iterdir()] == [".lock"]
+    assert [path.suffix for path in (folder() / "compiled").iterdir()] == [".lock"]
 
 
 def test_without_a_place_for_the_lock_everyone_compiles(tmp_path, monkeypatch):

@@ -1,0 +1,10 @@
+"""Where what is dear to make is kept between processes."""
+
+import os
+from pathlib import Path
+
+
+def folder() -> Path:
+    """Beside numba's own cache where that was moved, else in the user's cache. It need not exist, nor be writable."""
+    base = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "winnow"
