@@ -21,7 +21,7 @@ class Pages(Barrier):
     """
 
     name: ClassVar[str] = "pages"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     by: Literal["payload", "url"] = "payload"
     scope: Scope = "global"

@@ -12,6 +12,7 @@ _ASCII_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 _IPV6 = re.compile(r"[0-9a-f:.]{2,45}")
 _SLASHES = re.compile("/{2,}")
 _ESCAPE = re.compile("%([0-9a-fA-F]{2})")
+_STRAY = re.compile("%(?![0-9a-fA-F]{2})")
 _UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -90,8 +91,13 @@ def _canonical(split: SplitResult, host: str) -> str:
 def _path(path: str) -> str:
     from courlan.clean import normalize_part
 
-    resolved = urlsplit(urljoin("http://h/", _SLASHES.sub("/", path or "/"))).path
-    return str(normalize_part(_ESCAPE.sub(_unescaped, resolved)))
+    plain = _normal_escapes(path or "/")  # first: `%2e%2e` climbs as `..` does
+    return str(normalize_part(urlsplit(urljoin("http://h/", _SLASHES.sub("/", plain))).path))
+
+
+def _normal_escapes(part: str) -> str:
+    """What needs no escape has none, the others are upper case; a `%` that begins none is one."""
+    return _ESCAPE.sub(_unescaped, _STRAY.sub("%25", part))
 
 
 def _unescaped(escape: re.Match[str]) -> str:
@@ -103,5 +109,5 @@ def _query(query: str) -> str:
     from courlan.clean import TRACKERS_RE
 
     # Not courlan's own clean_query: it drops parameters without a value, and `?page` is not `?`.
-    kept = [part for part in query.split("&") if part and not TRACKERS_RE.search(part.partition("=")[0].lower())]
-    return "&".join(sorted(_ESCAPE.sub(_unescaped, quote(part, safe="/%!=:,-+;@?$'()*[]|")) for part in kept))
+    parts = [quote(_normal_escapes(part), safe="/%!=:,-+;@?$'()*[]|") for part in query.split("&") if part]
+    return "&".join(sorted(part for part in parts if not TRACKERS_RE.search(part.partition("=")[0].lower())))

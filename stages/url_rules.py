@@ -30,7 +30,7 @@ class UrlRules(Stage):
     """
 
     name: ClassVar[str] = "url_rules"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("courlan", "tldextract", "google-re2")
 
     allow_hosts: tuple[str, ...] = ()  # a host, or a domain with all its hosts
