@@ -187,8 +187,7 @@ _COMPARE = {"<=": operator.le, ">=": operator.ge, "==": operator.eq, "<": operat
 
 def _met(figures: dict[str, float], name: str, wish: str) -> bool:
     match = re.fullmatch(r"\s*(<=|>=|==|<|>)\s*([0-9.eE+-]+)\s*", str(wish))
-    if not match:
-        raise WinnowError(f"expect.{name}: {wish!r} is no comparison like '>= 1000'")
+    assert match, f"{wish!r}: the recipe lets no other form through"
     return bool(_COMPARE[match[1]](_figure(figures, name), float(match[2])))
 
 

@@ -45,9 +45,9 @@ class Recordings:
         self._store.remove(FOLDER)
 
     def counts(self) -> dict[str, int]:
-        """Documents by reason, of every version of the recipe this output has seen."""
-        listed = (r["reason"] for path in self.paths() for r in self._read(path) or [])
-        return dict(sorted(Counter(listed).items()))
+        """Documents by reason, of every version of the recipe this output has seen; one that two steps have met counts once."""
+        told = {(r["id"], r["reason"]) for path in self.paths() for r in self._read(path) or []}
+        return dict(sorted(Counter(reason for _, reason in told).items()))
 
     def damaged(self) -> list[str]:
         return [path for path in self.paths() if self._read(path) is None]

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import WinnowError
 from pipeline.runs import Result, load_run, run
+from pipeline.status import status
 from pipeline.verify import verify
 from tests.e2e.test_core import tree
 from tests.faults import evil
@@ -150,4 +151,5 @@ def test_pages_are_compared_although_one_ends_the_process(tmp_path: Path) -> Non
     result = run(path, workers=1, limits=LIMITS)
     assert kept(result, "crawl") == 2
     assert [row[0] for row in lost(result)["crawl"]] == ["crashed"]
+    assert status(result.output)["recordings"] == {"crashed": 1}
     assert verify(result.output)["ok"]
