@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -52,7 +52,7 @@ class Input:
     @property
     def identity(self) -> dict[str, Any]:
         """What of it a unit's output depends on: never where it lies or when it changed."""
-        piece = {k: v for k, v in asdict(self.piece).items() if k != "location"}
+        piece = {k: v for k, v in vars(self.piece).items() if k != "location"}
         return piece | {"digest": self.digest}
 
 
@@ -65,7 +65,8 @@ def frozen_inputs(runs: Sequence[SourceRun], store: Store, stamps: Stamps, refre
     known = _frozen_rows(store)
     found: dict[tuple[str, str, int], Input] = {}
     for number, run in enumerate(runs):
-        old = [r for r in known if _belongs(r, run)]
+        asked = (run.key, run.dump, patterns_key(run))
+        old = [r for r in known if (r["key"], r["dump"], r["patterns"]) == asked]
         slices = discovered(number, run, stamps) if refresh or _moved(run, old) else _thaw(number, run, old, stamps)
         for one in slices:
             found.setdefault((one.piece.key, one.piece.path, one.piece.start), one)
@@ -131,16 +132,13 @@ def _frozen_rows(store: Store) -> list[dict[str, Any]]:
     return read_whole(store.path(FROZEN)).to_pylist() if is_intact(store, INPUTS_SEAL, FROZEN) else []
 
 
-def _belongs(row: dict[str, Any], run: SourceRun) -> bool:
-    return bool((row["key"], row["dump"], row["patterns"]) == (run.key, run.dump, patterns_key(run)))
-
-
 def _thaw(number: int, run: SourceRun, rows: list[dict[str, Any]], stamps: Stamps) -> Iterator[Input]:
     """Frozen slices with the digest their file has now; a file that is gone keeps the digest it had."""
     for row in rows:
         location = _location(run, row["path"])
-        digest = stamps.digest(location) if _is_remote(location) or os.path.exists(location) else row["digest"]
-        size = _size(location) if os.path.exists(location) else row["size"]
+        there = os.path.exists(location)
+        digest = stamps.digest(location) if there or _is_remote(location) else row["digest"]
+        size = _size(location) if there else row["size"]
         piece = Slice(run.name, run.key, run.dump, row["path"], location, row["start"], row["end"], size)
         yield Input(number, piece, digest)
 

@@ -2,11 +2,13 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from filters.rule import Condition, Rule
+from pipeline.digest import key_of
 from pipeline.errors import RecipeError
 from pipeline.passes import cut_passes
 from pipeline.resolve import Resolved, SourceRun, resolved_rules
@@ -41,6 +43,21 @@ class SourceLayout:
 
     def rules_until(self, number: int) -> list[dict[str, Any]]:
         return self.rules[: self.rules_by_pass[number]]
+
+    @cached_property
+    def measure_dirs(self) -> list[str]:
+        """Where each pass stores what it measures, relative to the output."""
+        return [step_dir("passes", f"{n:02d}-{self.slug}", one.config) for n, one in enumerate(self.passes, 1)]
+
+    @cached_property
+    def judge_dirs(self) -> list[str]:
+        """Where the verdicts after each pass lie."""
+        return [step_dir("verdicts", f"{n + 1:02d}-{self.slug}", self.rules_until(n)) for n in range(len(self.passes))]
+
+
+def step_dir(room: str, name: str, config: Any) -> str:
+    """The directory of a step's units; other settings, another directory."""
+    return f"state/{room}/{name}-{key_of(config)[:8]}"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pipeline.digest import key_of
 from pipeline.earlier import Earlier, EarlierSlice
 from pipeline.index import Manifest
 from pipeline.inputs import Input
-from pipeline.layout import Layout, SourceLayout
+from pipeline.layout import Layout, SourceLayout, step_dir
 from pipeline.unit import Unit
 from stages.base import Barrier
 
@@ -121,7 +121,7 @@ def _measure(layout: Layout, state: SliceState, number: int, repeats: str) -> Un
         identity |= {"parts": state.digests[:], "alive": state.judged["extra"]["alive_digest"]}
         params |= {"parts": state.parts[:], "verdict": state.verdict}
     return Unit(
-        _step_dir("passes", f"{number + 1:02d}-{state.source.slug}", here.config),
+        state.source.measure_dirs[number],
         "measure",
         state.ordinal,
         identity,
@@ -133,12 +133,7 @@ def _judge(state: SliceState, number: int) -> Unit:
     rules = state.source.rules_until(number)
     identity = {"rules": rules, "parts": state.digests[:]}
     params = {"rules": rules, "parts": state.parts[:]}
-    step = _step_dir("verdicts", f"{number + 1:02d}-{state.source.slug}", rules)
-    return Unit(step, "judge", state.ordinal, identity, params)
-
-
-def _step_dir(room: str, name: str, config: Any) -> str:
-    return f"state/{room}/{name}-{key_of(config)[:8]}"
+    return Unit(state.source.judge_dirs[number], "judge", state.ordinal, identity, params)
 
 
 def _dedupe(layout: Layout, slices: list[SliceState], earlier: Earlier) -> Generator[Step, Done, dict[str, str]]:
@@ -188,7 +183,7 @@ class _Shared:
         return {"barrier": self.config, "artifacts": artifacts, "seed": self.seed}
 
     def _dir(self, slug: str) -> str:
-        return _step_dir("passes", slug, self.barrier.measure_config())
+        return step_dir("passes", slug, self.barrier.measure_config())
 
     def scout(self, state: SliceState, slug: str) -> Unit:
         """Read from the input itself: keyed by what the reader and the stages before any page say of it."""
