@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
 from pathlib import Path
@@ -34,11 +35,16 @@ class Growth:
 
     @property
     def slope(self) -> float:
-        """Of log(CPU) over log(documents), by least squares: 1 where a document costs the same however many there are."""
-        xs, ys = [log(n) for n in self.cpu], [log(s) for s in self.cpu.values()]
-        mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-        covariance = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
-        return covariance / sum((x - mean_x) ** 2 for x in xs)
+        """Of log(CPU) over log(documents): 1 where a document costs the same however many there are."""
+        return slope_of(self.cpu)
+
+
+def slope_of(cpu: Mapping[int, float]) -> float:
+    """The exponent by which seconds grow with the number they are keyed by, by least squares of the logarithms."""
+    xs, ys = [log(n) for n in cpu], [log(s) for s in cpu.values()]
+    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
+    covariance = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True))
+    return covariance / sum((x - mean_x) ** 2 for x in xs)
 
 
 def measure(folder: Path, largest: int) -> Growth:
