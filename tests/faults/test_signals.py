@@ -103,7 +103,9 @@ def test_many_lives_of_real_workers(
         chance, output = random.Random(life), tmp_path / f"life-{life}"
         stop, kill = chance.choice((to_all, to_supervisor)), chance.choice((to_all, to_all, to_supervisor))
         code, took = forge.struck(output, chance.uniform(0, seconds), stop(signal.SIGTERM))
-        assert code in (143, 0), f"life {life}: {forge.log.read_text()[-2000:]}"
+        assert code in (143, -signal.SIGTERM, 0), (
+            f"life {life}: {forge.log.read_text()[-2000:]}"
+        )  # a shell says 143 for both
         longest = max(longest, took if code else 0)
         ends["stopped" if code else "over before the stop"] += 1
         assert gone(output), f"life {life}"
