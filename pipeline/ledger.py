@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from filters.judge import KEPT
 from filters.rule import Condition, Rule
 from pipeline.barriers import handles_of
 from pipeline.schemas import LEDGER
@@ -35,9 +36,10 @@ def _lost(job: Job, piece: dict[str, Any]) -> tuple[pa.Table, Any]:
     parts = [job.root / p for p in piece["parts"]]
     rules = [Rule.model_validate(r) for r in piece["rules"]]
     verdict = read_table([job.root / piece["verdict"]], ["rule", "reason"])
-    used = {c for r in rules for c in r.columns}
+    met = [index for index in np.unique(verdict.column("rule").to_numpy()).tolist() if index != KEPT]
+    used = {c for index in met for c in rules[index].columns}
     table = read_table(parts, list(dict.fromkeys([*_IDENTITY, "payload_bytes", *sorted(used)])))
-    judged = [_judged(table, verdict, index, rule) for index, rule in enumerate(rules)]
+    judged = [_judged(table, verdict, index, rules[index]) for index in met]
     doubled = _doubled(job, piece, table)
     rows = pa.concat_tables([*judged, doubled]).sort_by("row").combine_chunks()
     return rows, table.column("payload_bytes").take(rows.column("row")).to_numpy()
@@ -45,7 +47,7 @@ def _lost(job: Job, piece: dict[str, Any]) -> tuple[pa.Table, Any]:
 
 def _judged(table: pa.Table, verdict: pa.Table, index: int, rule: Rule) -> pa.Table:
     places = np.flatnonzero(verdict.column("rule").to_numpy() == index)
-    rows = table.take(pa.array(places))
+    rows = table.select(list(dict.fromkeys([*_IDENTITY, *rule.columns]))).take(pa.array(places))
     tested = rule.conditions[-1]
     number, string = _value(rows.column(tested.column))
     return _ledger_rows(

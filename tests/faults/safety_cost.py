@@ -136,7 +136,8 @@ def by_pairs(recipe: Path, folder: Path, pairs: int) -> None:
         print(
             f"pair {number}: {safe:.2f} s with, {bare:.2f} s without hashes and flushes: {costs[-1]:+.2f} %", flush=True
         )
-    print(f"median {statistics.median(costs):+.2f} %")
+    if costs:
+        print(f"median {statistics.median(costs):+.2f} %")
 
 
 if __name__ == "__main__":
