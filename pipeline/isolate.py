@@ -31,20 +31,32 @@ class Isolated:
         self.stages, self.ctx = stages, ctx
         self.at: Callable[[int], None] = lambda stage: None
         self._seen = self._failed = 0
+        self._before: Counter[str] = Counter()
 
     def __call__(self, batch: pa.RecordBatch, living: Mask) -> pa.RecordBatch:
-        before = Counter(self.ctx.counters)
-        try:
-            done = run_batch(batch, living, self.stages, self.at)
-            self._seen += batch.num_rows
-            return done
-        except StageFailed as failure:
-            self._restore(before)
-            return self._one_by_one(batch, living) if batch.num_rows > 1 else self._failing(batch, failure)
+        return self._from(0, batch, batch, living)
 
-    def _one_by_one(self, batch: pa.RecordBatch, living: Mask) -> pa.RecordBatch:
-        rows = [self(batch.slice(n, 1), living[n : n + 1]) for n in range(batch.num_rows)]
-        return pa.Table.from_batches(rows).combine_chunks().to_batches()[0]
+    def _from(self, first: int, given: pa.RecordBatch, batch: pa.RecordBatch, living: Mask) -> pa.RecordBatch:
+        """batch: the given rows with what the stages before `first` have made of them."""
+        try:
+            done = run_batch(batch, living, self.stages, self._entering, first)
+        except StageFailed as failure:
+            self._restore(self._before)
+            return self._halved(given, failure) if given.num_rows > 1 else self._failing(given, failure)
+        self._seen += given.num_rows
+        return done
+
+    def _entering(self, stage: int) -> None:
+        self._before = Counter(self.ctx.counters)
+        self.at(stage)
+
+    def _halved(self, given: pa.RecordBatch, failure: StageFailed) -> pa.RecordBatch:
+        """On from the stage that raised: the innocent half in one go, the other one halved again."""
+        parts, middle = [], given.num_rows // 2
+        for low, size in ((0, middle), (middle, given.num_rows - middle)):
+            half, living = failure.batch.slice(low, size), failure.living[low : low + size]
+            parts.append(self._from(failure.number, given.slice(low, size), half, living))
+        return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
 
     def _failing(self, row: pa.RecordBatch, failure: StageFailed) -> pa.RecordBatch:
         self._seen += 1

@@ -31,11 +31,13 @@ def open_stage(stage: Stage, ctx: Context, gates: Sequence[Rule]) -> Opened:
 
 
 class StageFailed(Exception):
-    """A stage raised on a batch. `__cause__` is what it raised."""
+    """A stage raised on a batch. `__cause__` is what it raised; number, batch and living: where to go on with its rows."""
 
-    def __init__(self, stage: str, error: Exception) -> None:
-        super().__init__(f"stage {stage!r}: {type(error).__name__}: {error}")
-        self.stage = stage
+    def __init__(self, stage: Opened, error: Exception) -> None:
+        super().__init__(f"stage {stage.name!r}: {type(error).__name__}: {error}")
+        self.stage, self.number = stage.name, 0
+        self.batch: pa.RecordBatch
+        self.living: Mask
 
 
 def run_pass(
@@ -47,17 +49,26 @@ def run_pass(
 
 
 def run_batch(
-    batch: pa.RecordBatch, living: Mask, stages: Sequence[Opened], at: Callable[[int], None] = lambda stage: None
+    batch: pa.RecordBatch,
+    living: Mask,
+    stages: Sequence[Opened],
+    at: Callable[[int], None] = lambda stage: None,
+    first: int = 0,
 ) -> pa.RecordBatch:
     """Measure a batch. Rows that failed a gate keep their place, with nulls in what later stages would have added.
 
-    at: told the number of each stage before it is called. Raises StageFailed for what a stage raises, want of memory and
-    of storage apart: those say something about the machine.
+    at: told the number of each stage before it is called. first: the stage to begin with. Raises StageFailed for what a
+    stage raises, want of memory and of storage apart: those say something about the machine.
     """
-    for number, stage in enumerate(stages):
+    for number in range(first, len(stages)):
         at(number)
-        batch = _attach(batch, _measure(batch, stage, living), stage, living)
-        living = living & ~any_failing(batch, stage.gates)
+        try:
+            result = _measure(batch, stages[number], living)
+        except StageFailed as failure:
+            failure.number, failure.batch, failure.living = number, batch, living
+            raise
+        batch = _attach(batch, result, stages[number], living)
+        living = living & ~any_failing(batch, stages[number].gates)
     return batch
 
 
@@ -80,7 +91,7 @@ def _called(stage: Opened, rows: pa.RecordBatch) -> pa.RecordBatch:
     except Exception as error:
         if isinstance(error, MemoryError) or is_storage(error):
             raise
-        raise StageFailed(stage.name, error) from error
+        raise StageFailed(stage, error) from error
 
 
 def _attach(batch: pa.RecordBatch, result: pa.RecordBatch, stage: Opened, living: Mask) -> pa.RecordBatch:
