@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from pipeline.verify import verify
 from tests.e2e.test_core import tree
 from tests.faults import evil
 from tests.faults.test_evil_stages import LIMITS, replay_measures_to_the_same_bytes
+from tests.faults.test_supervisor import workers_of
 
 
 @pytest.fixture(autouse=True)
@@ -153,3 +158,26 @@ def test_pages_are_compared_although_one_ends_the_process(tmp_path: Path) -> Non
     assert [row[0] for row in lost(result)["crawl"]] == ["crashed"]
     assert status(result.output)["recordings"] == {"crashed": 1}
     assert verify(result.output)["ok"]
+
+
+def test_a_worker_that_is_killed_between_two_lost_records_forgets_none(tmp_path: Path) -> None:
+    """What was recorded before goes on to count: the next worker reads past it, and finds the others."""
+    (tmp_path / "lines.jsonl").write_bytes(b"".join(lines(*["abort"] * 6)))
+    path = recipe(tmp_path, rows="jsonl: lines.jsonl")
+    undisturbed = run(path, output=tmp_path / "undisturbed", workers=1, limits=LIMITS)
+    assert undisturbed.manifest["recordings"] == {"crashed": 6}
+    output, killed = tmp_path / "killed", []
+
+    def kill_once_something_is_recorded() -> None:
+        while not list((output / "state/recordings").glob("*.json")):
+            time.sleep(0.01)
+        for pid in workers_of(output):
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    thread = threading.Thread(target=kill_once_something_is_recorded)
+    thread.start()
+    disturbed = run(path, output=output, workers=1, limits=LIMITS)
+    thread.join()
+    assert killed
+    assert tree(disturbed.output) == tree(undisturbed.output)
