@@ -61,8 +61,9 @@ def raw_table() -> FoldTable:
     starts = [0]
     tails, simplified = _composing_tails(), simplified_characters()
     for code in _eventful_codes():
-        folded = fold_text(chr(code)).translate(simplified)
-        if code in tails or ord(unicodedata.normalize("NFKC", chr(code))[0]) in tails:
+        normal = unicodedata.normalize("NFKC", chr(code))
+        folded = _lowered(normal).translate(simplified)
+        if code in tails or ord(normal[0]) in tails:
             entries[code] = NORMALISE << CODE_BITS
         elif len(folded) == 1:
             entries[code] = _entry(folded)
@@ -86,7 +87,11 @@ def normal_table() -> FoldTable:
 
 def fold_text(text: str) -> str:
     """The text as keys see it, but for traditional characters: NFKC, lower case, final sigma as sigma."""
-    return unicodedata.normalize("NFKC", text).lower().replace("\u03c2", "\u03c3")
+    return _lowered(unicodedata.normalize("NFKC", text))
+
+
+def _lowered(text: str) -> str:
+    return text.lower().replace("\u03c2", "\u03c3")
 
 
 @functools.cache
@@ -123,9 +128,18 @@ def _entry(char: str) -> int:
 
 def _class(char: str) -> int:
     code = ord(char)
-    if any(low <= code <= high for low, high in _SINGLE_RANGES) or code >= 0x20000:
+    if code >= 0x20000 or _single()[code]:
         return SINGLE
     return WORD if char.isalnum() or char == "_" else SEPARATOR
+
+
+@functools.cache
+def _single() -> bytes:
+    """1 for each code point below 0x20000 in _SINGLE_RANGES."""
+    flags = bytearray(0x20000)
+    for low, high in _SINGLE_RANGES:
+        flags[low : high + 1] = b"\1" * (high + 1 - low)
+    return bytes(flags)
 
 
 def _composing_tails() -> frozenset[int]:

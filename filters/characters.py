@@ -105,12 +105,13 @@ def _mark_by_python(table: Flags, characters: list[str]) -> None:
 
 
 def _mark_by_category(table: Flags, characters: list[str]) -> None:
-    categories = list(map(unicodedata.category, characters))
+    points = np.fromiter(map(ord, characters), np.int64)
+    names, numbers = np.unique(list(map(unicodedata.category, characters)), return_inverse=True)
     flags = {"Nd": DIGIT | WORD, "Pc": PUNCTUATION | WORD, "So": ICON, "Sc": CURRENCY, "Cf": EXTEND}
-    for major, flag in (("L", WORD), ("N", WORD), ("M", WORD | EXTEND), ("P", PUNCTUATION)):
-        flags |= {one: flags.get(one, 0) | flag for one in set(categories) if one[0] == major}
-    for category, flag in flags.items():
-        _mark(table, flag, (ord(c) for c, of in zip(characters, categories, strict=True) if of == category))
+    major = {"L": WORD, "N": WORD, "M": WORD | EXTEND, "P": PUNCTUATION}
+    for number, name in enumerate(names.tolist()):
+        flag = flags.get(name, 0) | major.get(name[0], 0)
+        table[points[numbers == number]] |= np.uint32(flag)
 
 
 @functools.cache
