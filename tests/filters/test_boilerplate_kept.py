@@ -64,3 +64,15 @@ def test_where_nothing_can_be_written_it_is_built(place: Path, built: Compiled) 
     place.parent.mkdir()
     place.write_text("a file where the folder should be")
     assert same(fresh_process(LANGUAGES), built)
+
+
+def test_a_user_without_a_home_builds_it(built: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under any number."""
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert same(fresh_process(LANGUAGES), built)
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
