@@ -33,11 +33,13 @@ def open_stage(stage: Stage, ctx: Context, gates: Sequence[Rule]) -> Opened:
 class StageFailed(Exception):
     """A stage raised on a batch. `__cause__` is what it raised; number, batch and living: where to go on with its rows."""
 
-    def __init__(self, stage: Opened, error: Exception) -> None:
-        super().__init__(f"stage {stage.name!r}: {type(error).__name__}: {error}")
-        self.stage, self.number = stage.name, 0
-        self.batch: pa.RecordBatch
-        self.living: Mask
+    number: int
+    batch: pa.RecordBatch
+    living: Mask
+
+    def __init__(self, stage: str, error: Exception) -> None:
+        super().__init__(f"stage {stage!r}: {type(error).__name__}: {error}")
+        self.stage = stage
 
 
 def run_pass(
@@ -91,7 +93,7 @@ def _called(stage: Opened, rows: pa.RecordBatch) -> pa.RecordBatch:
     except Exception as error:
         if isinstance(error, MemoryError) or is_storage(error):
             raise
-        raise StageFailed(stage, error) from error
+        raise StageFailed(stage.name, error) from error
 
 
 def _attach(batch: pa.RecordBatch, result: pa.RecordBatch, stage: Opened, living: Mask) -> pa.RecordBatch:
