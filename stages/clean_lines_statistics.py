@@ -4,6 +4,7 @@ A line of a site is boilerplate when it stands in at least `max(3, 0.1 %)` of th
 it stands on at least 20 sites (chinese.md); long blocks are found by windows of three lines.
 """
 
+import json
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ NO_SITE = pa.scalar(EVERYWHERE, pa.uint64())
 SKETCH = columns(partition=pa.uint64(), handle=pa.int64(), kind=pa.int8(), key=pa.uint64(), site=pa.uint64())
 COUNTED = columns(kind=pa.int8(), key=pa.uint64(), site=pa.uint64(), documents=pa.int64(), sites=pa.int64())
 REMOVED = columns(common_lines__removed_lines=pa.int32(), common_lines__removed_chars=pa.int64())
+SETTINGS = "winnow.lines"  # in the metadata of a file of common lines: what they were counted with
 HOST = r"^[a-zA-Z][a-zA-Z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
 
 
@@ -107,6 +109,18 @@ class CommonLines(Configured):
 
     min_chars: int = Field(6, ge=1)
     window: int = Field(3, ge=2, le=8)
+
+    @classmethod
+    def from_file(cls, path: str) -> BatchFn:
+        """`open` of a file of `winnow fit lines`. Raises ValueError for any other file."""
+        import pyarrow.parquet as pq
+
+        try:
+            common = pq.read_table(path, columns=COUNTED.names)
+            counted = json.loads((common.schema.metadata or {})[SETTINGS.encode()])
+        except (pa.ArrowException, KeyError, ValueError, OSError):
+            raise ValueError(f"{path}: no file of common lines; `winnow fit lines` writes one") from None
+        return cls(min_chars=counted["min_chars"], window=counted["window"]).open(common)
 
     def open(self, common: pa.Table) -> BatchFn:
         """A function of batches with `text` and `url`: text without those lines, and how much went."""

@@ -58,6 +58,21 @@ def is_paragraph(lines: Lines, at: Number) -> Number:
 
 
 @helper
+def is_stated(lines: Lines, at: Number) -> Number:
+    """A statement or a paragraph."""
+    return is_paragraph(lines, at) or (lines.flags[at] & STATED != 0 and is_prose(lines, at))
+
+
+@helper
+def belongs(lines: Lines, order: Buffer, count: Number, reason: Buffer, place: Number) -> Number:
+    """Whether a line behind the main text is still of it: a statement, or the heading of a paragraph that stays."""
+    if is_stated(lines, order[place]):
+        return True
+    after = place + 1
+    return after < count and reason[order[after]] == STAYS and is_paragraph(lines, order[after])
+
+
+@helper
 def is_bare(lines: Lines, at: Number) -> Number:
     """Short; and what does not end like a sentence may be longer."""
     flags = lines.flags[at]
@@ -280,7 +295,7 @@ def cut_tail(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None
         window = min(count, place + TAIL_WINDOW)
         if 2 * (hits[place] - hits[window]) >= window - place and 100 * hits[place] >= 45 * (count - place):
             for inside in range(place, count):
-                if reason[order[inside]] == STAYS and not is_paragraph(lines, order[inside]):
+                if reason[order[inside]] == STAYS and not belongs(lines, order, count, reason, inside):
                     reason[order[inside]] = TAIL
             return
 

@@ -30,6 +30,7 @@ BARS = frozenset("|｜丨│┃¦")
 DASHES = frozenset("-‐‑‒–—―−－")
 COMMAS = frozenset(",，、､")
 COPYRIGHTS = frozenset("©ⓒⒸ")
+PLUSES = frozenset("+＋➕")
 
 
 @functools.cache
@@ -65,6 +66,7 @@ _GROUPS: tuple[tuple[frozenset[str], str, int], ...] = (
     (COMMAS, ",", PUNCTUATION),
     (frozenset(".．"), ".", STOP),
     (COPYRIGHTS, "©", PUNCTUATION),
+    (PLUSES, "+", PUNCTUATION),
 )
 
 
