@@ -12,6 +12,8 @@ VERDICT = pa.schema([("rule", pa.int16()), ("gated", pa.bool_()), ("reason", pa.
 # Why a document was taken out of measuring, and the stage at work; null for almost all.
 WORKER = pa.schema([("worker__error", pa.string()), ("worker__stage", pa.string())])
 
+PLAIN_SIGNALS = ("extract_confidence",)  # those whose names are not <stage>__<signal>
+
 # The id of the page that is read in the place of one received more than once; only in runs that compare pages.
 REPEATS = pa.schema([("pages__read_instead", pa.string())])
 
@@ -90,7 +92,7 @@ def stored_schema(fields: list[list[str]]) -> pa.Schema:
 def pool_schema(extra: Iterable[pa.Field]) -> pa.Schema:
     """The frozen columns first, then every signal, by name."""
     known = {*POOL.names, *DOCUMENT.names, *WORKER.names, *REPEATS.names}
-    signals = {f.name: f for f in extra if "__" in f.name and f.name not in known}
+    signals = {f.name: f for f in extra if ("__" in f.name or f.name in PLAIN_SIGNALS) and f.name not in known}
     inputs = {f.name: f for f in extra if f.name.startswith("input_")}
     read = [f for f in DOCUMENT if f.name in ("read__status", "read__mime")]
     drawn = pa.field("split__draw", pa.float64())

@@ -1,8 +1,8 @@
 """From an HTML page to its title and main text, with a verdict for every page."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -18,6 +18,7 @@ from stages.extract_engines import (
     resiliparse_engine,
     trafilatura_engine,
 )
+from stages.extract_metadata import ADDED, Metadata, metadata_of
 from stages.extract_shape import FAST_MOST_TAGS, Shape, fits_trafilatura
 
 EngineName = Literal["auto", "fast", "trafilatura", "resiliparse"]
@@ -40,6 +41,7 @@ class Page(NamedTuple):
     engine: str | None
     charset: str | None
     confidence: float | None = None
+    about: Metadata | None = None
 
 
 class Extract(Stage):
@@ -59,6 +61,7 @@ class Extract(Stage):
     favor: Favor = "balanced"  # trafilatura: precision | recall trade some of the other for it
     fast: bool = False  # trafilatura: without the comparison with readability and jusText
     deduplicate: bool = False  # trafilatura: drop repeated segments inside a page
+    metadata: bool = False  # what the page declares: author, date, language, canonical address, licence, site, type
 
     max_bytes: int = 20_000_000  # of the body as received; Common Crawl cuts pages at 1 to 5 MiB
     max_tokens: int = 400_000  # tags and attributes; up to 500 bytes of memory each in the HTML5 tree
@@ -79,11 +82,12 @@ class Extract(Stage):
 
     @property
     def reads(self) -> pa.Schema:
-        return columns(html=pa.large_binary(), charset=pa.string(), text=pa.string(), title=pa.string())
+        page = columns(html=pa.large_binary(), charset=pa.string(), text=pa.string(), title=pa.string())
+        return page.append(pa.field("url", pa.string())) if self.metadata else page
 
     @property
     def adds(self) -> pa.Schema:
-        return columns(
+        measured = columns(
             extract__error=pa.string(),
             extract__engine=pa.string(),
             extract__charset=pa.string(),
@@ -91,6 +95,7 @@ class Extract(Stage):
             extract__mojibake=pa.float32(),
             extract_confidence=pa.float32(),
         )
+        return pa.schema([*measured, *ADDED]) if self.metadata else measured
 
     @property
     def replaces(self) -> pa.Schema:
@@ -132,7 +137,7 @@ class Extract(Stage):
         )
 
     def _answer(self, pages: list[Page]) -> pa.RecordBatch:
-        text, title, error, engine, charset, confidence = zip(*pages, strict=True) if pages else ([],) * 6
+        text, title, error, engine, charset, confidence, about = zip(*pages, strict=True) if pages else ([],) * 7
         texts = pa.array(text, pa.string())
         found = {
             "extract__error": pa.array(error, pa.string()),
@@ -143,6 +148,7 @@ class Extract(Stage):
             "extract_confidence": pa.array(confidence, pa.float32()),
             "text": texts,
             "title": pa.array(title, pa.string()),
+            **_declared(about),
         }
         schema = pa.schema([*self.adds, *self.replaces])
         return pa.record_batch([found[field.name] for field in schema], schema=schema)
@@ -161,36 +167,39 @@ class PageReader:
         self._resiliparse = resiliparse_engine()
         self.page(_ANY_PAGE, None)  # kernels compile and libraries load now, not at the cost of the first document
 
-    def row(self, html: bytes | None, charset: str | None, text: str | None, title: str | None) -> Page:
+    def row(
+        self, html: bytes | None, charset: str | None, text: str | None, title: str | None, url: str | None = None
+    ) -> Page:
         """The outcome of one row: its page read, or its text as it came."""
         if html is not None:
-            return self.page(html, charset)
+            return self.page(html, charset, url)
         return Page(text, title, None if text and not text.isspace() else "empty", None, None)
 
-    def page(self, html: bytes, http_charset: str | None) -> Page:
-        """The title and text of one page, or why there are none."""
+    def page(self, html: bytes, http_charset: str | None, url: str | None = None) -> Page:
+        """The title and text of one page, or why there are none. url: where it was, for the addresses it names."""
         if len(html) > self._settings.max_bytes:
             return _failed("too_big")
         try:
             decoded = self._decode(html, http_charset)
             if _is_binary(decoded.text):
                 return _failed("binary", decoded.charset)
-            return self._read(self._clean(decoded.text), decoded.charset)
+            return self._read(self._clean(decoded.text), decoded.charset, url)
         except MemoryError:  # says something about this machine, not about the page
             raise
         except Exception:
             return _failed("engine_failed")
 
-    def _read(self, page: str, charset: str) -> Page:
+    def _read(self, page: str, charset: str, url: str | None) -> Page:
         utf8 = page.encode()
         shape = self._shape(utf8, self._settings.max_work)
         if excess := self._excess(shape):
             return _failed(excess, charset)
         engine, found = self._extract(page, utf8, shape)
+        about = metadata_of(page, url) if self._settings.metadata else None
         text, title = self._clean(found.text), self._clean(found.title)
         if not text or text.isspace():
-            return Page(None, title or None, "empty", engine, charset)
-        return Page(text, title or None, None, engine, charset, found.confidence)
+            return Page(None, title or None, "empty", engine, charset, None, about)
+        return Page(text, title or None, None, engine, charset, found.confidence, about)
 
     def _excess(self, shape: Shape) -> str | None:
         caps = self._settings
@@ -223,12 +232,18 @@ class PageReader:
             return None
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[tuple[bytes | None, str | None, str | None, str | None]]:
-    """The cells of each row, one page in memory at a time."""
-    cells = [batch.column(name) for name in ("html", "charset", "text", "title")]
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
+    """html, charset, text, title and, where it is read, url of each row, one page in memory at a time."""
+    there = [name for name in ("html", "charset", "text", "title", "url") if name in batch.schema.names]
+    cells = [batch.column(name) for name in there]
     for i in range(batch.num_rows):
-        html, charset, text, title = (column[i].as_py() for column in cells)
-        yield html, charset, text, title
+        yield tuple(column[i].as_py() for column in cells)
+
+
+def _declared(about: Iterable[Metadata | None]) -> dict[str, pa.Array]:
+    """The columns of ADDED; null for rows that were text already and pages no parser saw."""
+    rows = [one or Metadata() for one in about]
+    return {field.name: pa.array([row[at] for row in rows], field.type) for at, field in enumerate(ADDED)}
 
 
 def _failed(error: str, charset: str | None = None) -> Page:
