@@ -53,7 +53,7 @@ class Extract(Stage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     packages: ClassVar[tuple[str, ...]] = ("numba", "trafilatura", "lxml", "jusText", "Resiliparse", "chardet")
 
     engine: EngineName = "auto"  # auto = fast, the learned extractor

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.extraction.decoder import choose
+from stages.extraction.decoder import choose, likelihoods
 from stages.extraction.features import F_UNITS
 from stages.extraction.forest import Forest, ordered, probabilities
 from stages.extraction.jit import Array
@@ -46,4 +46,6 @@ def decide(measured: Measured, forest: Forest) -> tuple[Array, float]:
     bits = measured.features.view(np.int32)
     ordered(bits)
     probabilities(bits, *forest, chances)
-    return keep, choose(chances, np.argsort(-chances, kind="stable"), units, keep)
+    likely = np.empty(n, np.float32)
+    likelihoods(chances, likely)
+    return keep, choose(chances, likely, np.argsort(-likely, kind="stable"), units, keep)

@@ -18,9 +18,9 @@ class Settings(NamedTuple):
     """How the forest is grown."""
 
     seed: int = 17
-    trees: int = 160
-    leaves: int = 31
-    rate: float = 0.12
+    trees: int = 320
+    leaves: int = 23
+    rate: float = 0.07
     threads: int = 1
 
 

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.extraction.decoder import choose, likelihoods
 from stages.extraction.element_features import R_COLUMNS, R_LISTS, R_WITHIN
 from stages.extraction.extractor import Choice, choose_blocks, shipped_model
+from stages.extraction.features import COLUMNS
+from stages.extraction.forest import ordered, probabilities
 from stages.extraction.model import SHIPPED, read_model
 from stages.extraction.reading import measure
 from stages.extraction.rendering import markdown, plain_text, title_of
@@ -86,3 +89,41 @@ def test_a_page_without_text_has_no_choice_to_make() -> None:
     model = shipped_model()
     choice = choose_blocks(b"<html></html>", model.scores, model.forest)
     assert len(choice.keep) == 0 and choice.confidence == 0
+
+
+def test_the_forest_says_the_same_of_a_row_wherever_it_stands() -> None:
+    """Rows go through the trees in chunks, four abreast: neither may be seen in the answer."""
+    forest = shipped_model().forest
+    rows = np.random.default_rng(5).normal(size=(1_031, COLUMNS)).astype(np.float32).view(np.int32)
+    ordered(rows)
+    together, alone = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
+    probabilities(rows, *forest, together)
+    for i in range(len(rows)):
+        probabilities(rows[i : i + 1], *forest, alone[i : i + 1])
+    assert np.array_equal(together, alone)
+    assert together.std() > 0
+
+
+def chosen(chances: list[float], units: list[float]) -> tuple[list[bool], float]:
+    raw, likely = np.array(chances, np.float32), np.empty(len(chances), np.float32)
+    likelihoods(raw, likely)
+    keep = np.zeros(len(raw), np.bool_)
+    expected = choose(raw, likely, np.argsort(-likely, kind="stable"), np.array(units, np.float32), keep)
+    return keep.tolist(), expected
+
+
+def test_a_doubtful_block_stays_between_content_and_goes_between_none() -> None:
+    assert chosen([0.9, 0.3, 0.9], [20, 20, 20])[0] == [True, True, True]
+    assert chosen([0.9, 0.05, 0.3, 0.05], [20, 20, 20, 20])[0] == [True, False, False, False]
+    assert chosen([0.01, 0.02], [20, 20])[0] == [False, False]
+
+
+def test_the_confidence_is_the_f1_expected_of_what_is_kept() -> None:
+    chances, units = [0.9, 0.3, 0.9, 0.05], [19.0, 9.0, 29.0, 99.0]
+    keep, expected = chosen(chances, units)
+    sizes = [unit + 1 for unit in units]
+    hit = sum(c * s for c, s, kept in zip(chances, sizes, keep, strict=True) if kept)
+    size = sum(s for s, kept in zip(sizes, keep, strict=True) if kept)
+    assert expected == pytest.approx(
+        2 * hit / (size + sum(c * s for c, s in zip(chances, sizes, strict=True))), rel=1e-5
+    )
