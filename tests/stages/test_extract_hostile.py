@@ -11,7 +11,7 @@ from stages.extract import Extract, PageReader
 from tests.stages.hostile_pages import HOSTILE, SENTENCE, nested
 
 MOST_SECONDS = 10.0  # CPU; the slowest takes 2 s
-MOST_MEMORY = 512 << 20
+MOST_MEMORY = 300 << 20  # beyond a worker that has loaded all it needs, itself 200 to 280 MiB
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +47,27 @@ def test_unclosed_formatting_loses_no_text(reader: PageReader) -> None:
 
 
 def test_the_greediest_pages_fit_a_worker(reader: PageReader) -> None:
-    """A worker process may not grow beyond 512 MiB on any page; these take most, the others next to nothing.
+    """The page stage may grow by 512 MiB on no page (faults.md); these take most, 230, the others next to nothing.
 
-    reader: it has compiled, which would take 130 MB more.
+    Looked at beyond what is loaded, which differs by 70 MiB from one environment to the next (438 to 512 MiB were
+    measured in all). reader: it has compiled, which would take 130 MB more.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     child = context.Process(target=_read_greedy, args=(theirs,))
     child.start()
-    errors, peak = ours.recv()
+    errors, loaded, peak = ours.recv()
     child.join()
     assert errors == [None, None, None]
-    assert peak < MOST_MEMORY
+    assert peak - loaded < MOST_MEMORY
 
 
 def _read_greedy(answer: Connection) -> None:
     reader = PageReader(Extract())
+    loaded = _peak()
     greedy = [HOSTILE[name][0]() for name in ("20,000 table rows", "390 tags of 1,000 attributes")]
     errors = [reader.page(html, None).error for html in (*greedy, b"<p>a" * 399_000)]
-    answer.send((errors, _peak()))
+    answer.send((errors, loaded, _peak()))
 
 
 def _peak() -> int:
