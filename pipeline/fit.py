@@ -166,10 +166,12 @@ def _page_batches(path: Path) -> Iterator["pa.RecordBatch"]:
     """Batches with `text` and `url`, whatever else the file holds; a file without URLs has null ones."""
     import pyarrow as pa
 
+    from filters.batch import as_texts
+
     rows = _rows(str(path), ("text", "url"))
-    schema = pa.schema([("text", pa.string()), ("url", pa.string())])
     while batch := list(itertools.islice(rows, _BATCH)):
-        yield pa.RecordBatch.from_pylist([{name: row.get(name) for name in schema.names} for row in batch], schema)
+        cells = ([one if isinstance(one := row.get(name), str) else None for row in batch] for name in ("text", "url"))
+        yield pa.record_batch([as_texts(column) for column in cells], ["text", "url"])
 
 
 def _fertility(engine: Any, sample: list[tuple[str, str | None]]) -> dict[str, float]:

@@ -99,15 +99,16 @@ class _Parted:
 def _first_copies(pages: Iterable[pa.RecordBatch], found: pa.Table, statistics: LineStatistics) -> pa.Array:
     """The text of each line or window where it stands first in the corpus, whatever site that is."""
     from filters.boilerplate.hashes import windows
+    from filters.boilerplate.judge import buffers
 
     wanted = {kind: found["key"].to_numpy()[found["kind"].to_numpy() == kind] for kind in (LINE, WINDOW)}
     copies: dict[tuple[int, int], str] = {}
     for batch in pages:
-        lines, text = lines_of(batch["text"]), _Bytes(batch["text"])
+        lines, (data, _) = lines_of(batch["text"]), buffers(batch["text"])
         at, several = windows(lines, statistics.window)
         for kind, keys, places in ((LINE, lines.hash, np.arange(len(lines.hash))[:, None]), (WINDOW, several, at)):
             for place in _firsts(keys, wanted[kind]):
-                spelled = (text.between(lines.start[line], lines.end[line]) for line in places[place])
+                spelled = (_spelled(data, lines.start[line], lines.end[line]) for line in places[place])
                 copies.setdefault((kind, int(keys[place])), "\n".join(spelled))
     rows = zip(found["kind"].to_pylist(), found["key"].to_pylist(), strict=True)
     return pa.array([copies[row] for row in rows], pa.string())
@@ -119,13 +120,5 @@ def _firsts(keys: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]) -> lis
     return here[np.unique(keys[here], return_index=True)[1]].tolist()  # type: ignore[no-any-return]
 
 
-class _Bytes:
-    """Pieces of a batch's texts by their bytes."""
-
-    def __init__(self, texts: pa.Array) -> None:
-        from filters.boilerplate.judge import buffers
-
-        self._data, _ = buffers(texts)
-
-    def between(self, start: int, end: int) -> str:
-        return self._data[start:end].tobytes().decode("utf-8", "replace").strip()
+def _spelled(data: npt.NDArray[np.uint8], start: int, end: int) -> str:
+    return data[start:end].tobytes().decode("utf-8", "replace").strip()

@@ -25,7 +25,6 @@ class Tables(NamedTuple):
     root: Ints  # (classes,) state after the first sign
     edge_keys: npt.NDArray[np.int64]  # open addressing: state * classes + class
     edge_states: Ints
-    children: npt.NDArray[np.uint64]  # of each state, a bit for each class (modulo 64) that an edge is marked with
     fail: Ints
     link: Ints  # nearest state on the failure path that ends a phrase
     out_low: Ints  # state -> phrases that end there
@@ -69,7 +68,7 @@ def compile_lexicon(lexicon: Lexicon) -> Compiled:
     out_low, flat = _ragged(outs)
     columns = np.array(flat, np.int32).reshape(-1, 3)
     tables = Tables(
-        fold.packed, fold.classes[" "], root, keys, states, trie.children(), fail, link, out_low,
+        fold.packed, fold.classes[" "], root, keys, states, fail, link, out_low,
         *(np.ascontiguousarray(columns[:, at]) for at in range(3)), *_rule_arrays(lexicon),
     )  # fmt: skip
     return Compiled(tables, tuple(rule.name for rule in lexicon.rules))
@@ -96,13 +95,6 @@ class _Trie:
             state = self.edges[key]
         if phrase not in self.found[state]:
             self.found[state].append(phrase)
-
-    def children(self) -> npt.NDArray[np.uint64]:
-        """Most signs lead nowhere from most states: one look at eight bytes tells, where the table of edges takes a miss."""
-        keys = np.fromiter(self.edges, np.int64, len(self.edges))
-        found = np.zeros(len(self.found), np.uint64)
-        np.bitwise_or.at(found, keys // self.classes, np.uint64(1) << (keys % self.classes % 64).astype(np.uint64))
-        return found
 
     def links(self) -> tuple[Ints, Ints]:
         """Failure links, and for each state the nearest failure state (itself included) that ends a phrase; 0 = none."""

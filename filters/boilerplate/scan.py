@@ -71,27 +71,18 @@ class Cuts(NamedTuple):
 
 @inlined
 def step(
-    root: Buffer,
-    keys: Buffer,
-    states: Buffer,
-    children: Buffer,
-    fail: Buffer,
-    state: Number,
-    sign: Number,
-    inside: Number,
+    root: Buffer, keys: Buffer, states: Buffer, fail: Buffer, state: Number, sign: Number, inside: Number
 ) -> Number:
     """The state after one more sign. `inside` a word of a script with spaces no phrase begins."""
     mask = np.int64(keys.shape[0] - 1)
     classes = np.int64(root.shape[0])
-    bit = np.uint64(1) << np.uint64(sign & 63)
     while state != 0:
-        if children[state] & bit != 0:
-            key = state * classes + sign
-            slot = (key * GOLDEN >> SHIFT) & mask
-            while keys[slot] != EMPTY:
-                if keys[slot] == key:
-                    return np.int64(states[slot])
-                slot = (slot + 1) & mask
+        key = state * classes + sign
+        slot = (key * GOLDEN >> SHIFT) & mask
+        while keys[slot] != EMPTY:
+            if keys[slot] == key:
+                return np.int64(states[slot])
+            slot = (slot + 1) & mask
         state = np.int64(fail[state])
     return np.int64(0) if inside else np.int64(root[sign])
 
@@ -165,7 +156,6 @@ def find_phrases(
     """The cues of a sentence, and which of its signs are labels."""
     scratch.tally[SENTENCE_CUES] = 0
     root, keys, states, fail = tables.root, tables.edge_keys, tables.edge_states, tables.fail
-    children = tables.children
     kinds, classes, link = scratch.kinds, scratch.classes, tables.link
     state = np.int64(0)
     last = np.int64(SPACE)
@@ -175,7 +165,7 @@ def find_phrases(
         last = kind
         if inside and state == 0:
             continue
-        state = step(root, keys, states, children, fail, state, np.int64(classes[at]), inside)
+        state = step(root, keys, states, fail, state, np.int64(classes[at]), inside)
         if link[state] == 0:
             continue
         ending = np.int64(tables.link[state])

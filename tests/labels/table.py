@@ -11,6 +11,8 @@ import pyarrow as pa
 from filters.boilerplate.judge import Judged, judge
 from tests.labels.pages import labelled_pages
 
+# Labels that are neither content nor one of the families: menus and lists of links are the extractor's business; users'
+# names, biographies, captions and what could be either are left out.
 LINKS = ("nav", "links")
 NEITHER = ("x", "user", "bio", "caption")
 

@@ -135,3 +135,9 @@ def test_a_file_that_changed_since_the_recipe_was_read_is_refused(corpus, tmp_pa
     _common_lines.cache_clear()
     with pytest.raises(ValueError, match="changed since"):
         stage.open(Context())
+
+
+def test_odd_cells_of_a_table_are_no_address_and_no_crash(tmp_path):
+    rows = [{"url": url, "text": f"{FOOTER}\ud800"} for url in (5, ["a"], None, "http://a.example/")]
+    (tmp_path / "odd.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert fit_lines([str(tmp_path / "odd.jsonl")], str(tmp_path / "lines.parquet"), SETTINGS)["documents"] == 4

@@ -10,17 +10,9 @@ import pytest
 
 from filters.boilerplate.judge import judge
 from tests.labels.pages import labelled_pages
+from tests.labels.table import LINKS, NEITHER, ink
 
 pytestmark = pytest.mark.data
-
-# Labels that are neither content nor one of the families: menus and lists of links are the extractor's business; users'
-# names, biographies, captions and what could be either are left out.
-LINKS = frozenset(("nav", "links"))
-NEITHER = frozenset(("x", "user", "bio", "caption"))
-
-
-def characters(text: str) -> int:
-    return sum(not one.isspace() for one in text)
 
 
 def measured(name: str, data: Path) -> dict[str, tuple[int, int]]:
@@ -32,16 +24,16 @@ def measured(name: str, data: Path) -> dict[str, tuple[int, int]]:
     for row, page in enumerate(pages):
         gone: Counter[int] = Counter()
         for one in judged.removals(row):
-            gone[int(one.line)] += characters(one.text)
+            gone[int(one.line)] += ink(one.text)
         for number, label in page.labels.items():
-            every[label] += characters(page.lines[number])
+            every[label] += ink(page.lines[number])
             removed[label] += gone[number]
     return {label: (count, removed[label]) for label, count in every.items()}
 
 
 def shares(found: dict[str, tuple[int, int]]) -> tuple[float, float]:
     """Of the characters of the families, and of content: the share removed."""
-    families = [label for label in found if label != "c" and label not in LINKS | NEITHER]
+    families = [label for label in found if label != "c" and label not in (*LINKS, *NEITHER)]
     ads = sum(found[label][1] for label in families) / sum(found[label][0] for label in families)
     return ads, found["c"][1] / found["c"][0]
 
