@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from filters.trees.forest import Forest
+from filters.trees.grown import flatten
 from stages.extraction.examples import Example, examples_of
 from stages.extraction.extractor import Choice, decide
-from stages.extraction.forest import Forest
 from stages.extraction.jit import Array
 from stages.extraction.judging import Verdict, judge, totals
 from stages.extraction.model import write_model
@@ -22,7 +23,6 @@ from stages.extraction.training import (
     Table,
     domain_groups,
     feature_table,
-    flatten,
     grow,
     unseen_by_domain,
 )

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from filters.trees.forest import Forest, ordered, probabilities
 from stages.extraction.decoder import choose, likelihoods
 from stages.extraction.features import F_UNITS
-from stages.extraction.forest import Forest, ordered, probabilities
 from stages.extraction.jit import Array
 from stages.extraction.model import Model, read_model
 from stages.extraction.page import Page

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from filters.trees.forest import Forest
+from filters.trees.grown import flatten
 from stages.extraction.examples import Example, fold_of
-from stages.extraction.forest import Forest, pack_thresholds
 from stages.extraction.jit import Array
 from stages.extraction.odds import Statistics
 from stages.extraction.reading import measure
@@ -73,38 +74,6 @@ def grow(table: Table, used: Array, settings: Settings) -> Any:
         table.features[rows], table.labels[rows], weight=table.weights[rows], params={"max_bin": 63, "verbose": -1}
     )
     return lightgbm.train(options, data, settings.trees)
-
-
-def flatten(booster: Any) -> Forest:
-    """The trees as arrays: inner nodes, then leaves pointing to themselves."""
-    nodes: list[list[float]] = []
-    leaves: list[float] = []
-    roots = [_flat(tree["tree_structure"], nodes, leaves) for tree in booster.dump_model()["tree_info"]]
-    inner = len(nodes)
-    table = np.zeros((inner + len(leaves), 4), np.int32)
-    if inner:
-        grown = np.array(nodes, np.float64)
-        table[:inner, 0] = grown[:, 0]
-        table[:inner, 1] = pack_thresholds(grown[:, 1])
-        table[:inner, 2:] = np.where(grown[:, 2:] < 0, inner - 1 - grown[:, 2:], grown[:, 2:])
-    table[inner:, 1] = np.iinfo(np.int32).max
-    table[inner:, 2:] = np.arange(inner, len(table))[:, None]
-    starts = np.array([inner - 1 - r if r < 0 else r for r in roots], np.int32)
-    return Forest(table, np.array(leaves, np.float32), starts)
-
-
-def _flat(node: dict[str, Any], nodes: list[list[float]], leaves: list[float]) -> int:
-    """Append a subtree; returns its number, or -1 - i for leaf i."""
-    if "split_feature" not in node:
-        leaves.append(node["leaf_value"])
-        return -len(leaves)
-    if node["decision_type"] != "<=":
-        raise ValueError("only numerical splits can be flattened")
-    here = len(nodes)
-    nodes.append([node["split_feature"], node["threshold"], 0, 0])
-    nodes[here][2] = _flat(node["left_child"], nodes, leaves)
-    nodes[here][3] = _flat(node["right_child"], nodes, leaves)
-    return here
 
 
 def domain_groups(examples: Sequence[Example]) -> Array:

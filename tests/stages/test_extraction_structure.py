@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from filters.trees.forest import ordered, probabilities
 from stages.extraction.decoder import choose, likelihoods
 from stages.extraction.element_features import R_COLUMNS, R_LISTS, R_WITHIN
 from stages.extraction.extractor import Choice, choose_blocks, shipped_model
 from stages.extraction.features import COLUMNS
-from stages.extraction.forest import ordered, probabilities
 from stages.extraction.model import SHIPPED, read_model
 from stages.extraction.reading import measure
 from stages.extraction.rendering import markdown, plain_text, title_of

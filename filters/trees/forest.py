@@ -1,10 +1,15 @@
-"""Gradient-boosted trees: their arrays and the walk through them. Training is elsewhere and needs lightgbm."""
+"""Gradient-boosted trees: their arrays and the walk through them. Growing them is elsewhere and needs lightgbm."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from numba import types
 
-from stages.extraction.jit import Array, Number, helper, kernel
+from filters.kernels.jit import Number, helper, kernel
+
+Array = npt.NDArray[Any]
+TABLE, NUMBERS, FLOATS = types.int32[:, ::1], types.int32[::1], types.float32[::1]
 
 _NEAR = 256  # rows that go through all trees before the next ones do: 110 kB, near enough to be read 160 times
 _ABREAST = 4  # rows walked at once, so that one's memory reads hide behind the others'
@@ -18,7 +23,7 @@ class Forest(NamedTuple):
     roots: Array  # (trees,) int32
 
 
-@kernel
+@kernel(TABLE)
 def ordered(features: Array) -> None:
     """Turn the bits of float32 numbers, seen as int32, into integers of the same order; in place."""
     for i in range(features.shape[0]):
@@ -54,7 +59,7 @@ def _one_tree(
         i += 1
 
 
-@kernel
+@kernel(TABLE, TABLE, FLOATS, NUMBERS, FLOATS)
 def probabilities(features: Array, nodes: Array, leaves: Array, roots: Array, result: Array) -> None:
     """Fill result ((b,) float32, zeros) from ordered features ((b, COLUMNS) int32)."""
     n = len(features)
@@ -64,13 +69,3 @@ def probabilities(features: Array, nodes: Array, leaves: Array, roots: Array, re
             _one_tree(features, nodes, leaves, root, begin, end, result)
     for i in range(n):
         result[i] = 1 / (1 + np.exp(-result[i]))
-
-
-def pack_thresholds(thresholds: Array) -> Array:
-    """float thresholds as ordered int32; a float32 feature compares to them as to the doubles they were."""
-    below = thresholds.astype(np.float32)
-    above = below.astype(np.float64) > thresholds
-    below[above] = np.nextafter(below[above], np.float32(-np.inf))
-    bits = (below + np.float32(0)).view(np.int32).copy()  # + 0: no negative zero
-    bits[bits < 0] ^= 0x7FFFFFFF
-    return bits

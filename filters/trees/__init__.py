@@ -1,0 +1,1 @@
+"""Gradient-boosted trees as arrays: grown elsewhere, walked here without a library."""
