@@ -140,6 +140,27 @@ def fit_extractor(
     emit_json(fit(gold, html, output, judge, seed))
 
 
+@fit_app.command("boilerplate")
+def fit_boilerplate(
+    pages: Annotated[
+        list[str], typer.Argument(metavar="PAGES...", help="text files of lines A|, C| or N| below # name")
+    ],
+    content: Annotated[
+        list[str], typer.Option(metavar="FILE", help="texts without boilerplate: JSONL, Parquet or plain")
+    ],
+    output: Annotated[str, typer.Option(metavar="MODEL", help="where the model goes")] = "lines.model",
+    seen: Annotated[
+        list[str], typer.Option(metavar="NAME", help="a file of PAGES, without .txt, that phrases were written from")
+    ] = [],  # noqa: B006
+    seed: Annotated[int, typer.Option(help="of the training")] = 17,
+) -> None:
+    """Train the learned judge of `clean_lines`; prints what it does on unseen files as JSON. Needs the extra `fit`."""
+    from pipeline.cli_render import emit_json
+    from pipeline.fit import fit_boilerplate as fit
+
+    emit_json(fit(pages, content, seen, output, seed))
+
+
 @fit_app.command("lines")
 def fit_lines(
     pages: Annotated[

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from filters.profiles.of_language import LanguageProfile
 
 _BATCH = 1_000  # rows of a file held at a time
+_SENTENCE = 40  # characters: a text shorter than this teaches nothing about content
+_MOST_TEXTS = 5_000  # of a file that is all content
 
 
 def fit_quality(
@@ -133,6 +135,34 @@ def fit_extractor(gold: str, html: str, output: str, judged: bool, seed: int) ->
         return fit(Path(gold), Path(html), Path(output), judged, Settings(seed=seed))
     except (ValueError, KeyError) as error:
         raise UsageError(f"fit extractor: {error}") from None
+
+
+def fit_boilerplate(places: list[str], content: list[str], seen: list[str], output: str, seed: int) -> dict[str, Any]:
+    """Train the learned judge of `clean_lines` from labelled pages and texts that are content; see filters.boilerplate.
+
+    places: files of lines `A|`, `C|` or `N|` below `# name`. content: JSONL, Parquet or plain text; of a file with many
+    texts every n-th is taken, none that is shorter than a sentence.
+    """
+    try:
+        import lightgbm as lightgbm
+        import scipy as scipy
+    except ImportError:
+        raise UsageError("fit boilerplate: needs lightgbm and scipy; pip install 'winnow[fit]'") from None
+    from filters.boilerplate.labelled import content_page, read_pages
+    from filters.boilerplate.training import Settings, fit_judge
+
+    try:
+        pages = [page for place in places for page in read_pages(Path(place))]
+        texts = [(f"{place}:{at}", text) for place in content for at, text in enumerate(_some_texts(place))]
+        free = [content_page(name, text) for name, text in texts]
+        return fit_judge(pages, free, frozenset(seen), Path(output), Settings(seed=seed))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"fit boilerplate: {error}") from None
+
+
+def _some_texts(place: str) -> list[str]:
+    texts = [text for text, _ in texts_of(place) if len(text) >= _SENTENCE]
+    return texts[:: max(1, -(-len(texts) // _MOST_TEXTS))]
 
 
 def fit_lines(places: list[str], output: str, settings: dict[str, Any]) -> dict[str, Any]:

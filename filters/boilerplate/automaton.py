@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from filters.boilerplate.firsts import firsts_of
 from filters.boilerplate.fold import WORD, fold_table, folded
 from filters.boilerplate.lexicon import KINDS, Lexicon, Phrase
 
@@ -15,6 +16,8 @@ Ints = npt.NDArray[np.int32]
 # What a match must still fulfil.
 LEFT, RIGHT, AT_START, AT_END = 1, 2, 4, 8
 EMPTY = np.int64(-1)
+STATE_BITS = 24
+STATE_MASK = np.int64((1 << STATE_BITS) - 1)
 
 
 class Tables(NamedTuple):
@@ -23,9 +26,14 @@ class Tables(NamedTuple):
     packed: Ints  # code point -> class and kind
     space: int  # class of the space between words
     root: Ints  # (classes,) state after the first sign
-    edge_keys: npt.NDArray[np.int64]  # open addressing: state * classes + class
-    edge_states: Ints
+    edges: npt.NDArray[np.int64]  # open addressing: (state * classes + class) << STATE_BITS | the state it leads to
     fail: Ints
+    pairs: npt.NDArray[np.uint64]  # these six are `firsts.Firsts`
+    singles: npt.NDArray[np.uint64]
+    words: npt.NDArray[np.uint64]
+    stems: npt.NDArray[np.uint64]
+    openers: npt.NDArray[np.uint64]
+    two: npt.NDArray[np.uint64]
     link: Ints  # nearest state on the failure path that ends a phrase
     out_low: Ints  # state -> phrases that end there
     out_cue: Ints
@@ -61,14 +69,16 @@ def compile_lexicon(lexicon: Lexicon) -> Compiled:
     trie = _Trie(count, {at for sign, at in fold.classes.items() if folded(sign)[1] == WORD})
     for phrase in lexicon.phrases:
         trie.add([fold.classes[sign] for sign in phrase.key], phrase)
+    if len(trie.found) > STATE_MASK:
+        raise ValueError(f"{len(trie.found)} states of phrases, {STATE_MASK} are the most")
     fail, link = trie.links()
-    keys, states = _hash_edges(trie.edges)
+    edges = _hash_edges(trie.edges)
     root = np.array([trie.edges.get(sign, 0) for sign in range(count)], np.int32)
     outs = [[(p.cue, len(p.key), _flags(p)) for p in found] for found in trie.found]
     out_low, flat = _ragged(outs)
     columns = np.array(flat, np.int32).reshape(-1, 3)
     tables = Tables(
-        fold.packed, fold.classes[" "], root, keys, states, fail, link, out_low,
+        fold.packed, fold.classes[" "], root, edges, fail, *firsts_of(lexicon.phrases, fold.classes), link, out_low,
         *(np.ascontiguousarray(columns[:, at]) for at in range(3)), *_rule_arrays(lexicon),
     )  # fmt: skip
     return Compiled(tables, tuple(rule.name for rule in lexicon.rules))
@@ -134,17 +144,16 @@ class _Trie:
         return sign in self.words
 
 
-def _hash_edges(edges: dict[int, int]) -> tuple[npt.NDArray[np.int64], Ints]:
-    """Open addressing at a load of at most 1/4: a miss, the usual case, ends at the first free slot."""
-    size = 1 << (4 * len(edges) + 1).bit_length()
-    keys = np.full(size, EMPTY, np.int64)
-    states = np.zeros(size, np.int32)
+def _hash_edges(edges: dict[int, int]) -> npt.NDArray[np.int64]:
+    """Open addressing at a load of at most 1/2. Key and state in one place: a hit reads one line of memory, not two."""
+    size = 1 << (2 * len(edges) + 1).bit_length()
+    table = np.full(size, EMPTY, np.int64)
     for key, state in edges.items():
         slot = (key * 0x9E3779B1 >> 7) & (size - 1)
-        while keys[slot] != EMPTY:
+        while table[slot] != EMPTY:
             slot = (slot + 1) & (size - 1)
-        keys[slot], states[slot] = key, state
-    return keys, states
+        table[slot] = key << STATE_BITS | state
+    return table
 
 
 def _flags(phrase: Phrase) -> int:

@@ -4,6 +4,7 @@ All counts are of lines that are not blank. Every pass is linear in the lines of
 """
 
 import numpy as np
+import numpy.typing as npt
 
 from filters.boilerplate.jit import Buffer, Number, helper, kernel
 from filters.boilerplate.lexicon import HEADING, INTERLEAVED, PROMOTION
@@ -11,13 +12,14 @@ from filters.boilerplate.scan import Lines
 from filters.boilerplate.verdicts import BLANK, BULLET, ENDED, SOME_UNSPACED, STATED, STRONG, UNSPACED_TEXT, WEAK
 
 # Reasons that are no rule of the lexicon, as negative rule numbers; -1 = stays.
-STAYS, COMPANY, GAP, OUTLINE, OTHER_PAGES, TAIL = -1, -2, -3, -4, -5, -6
+STAYS, COMPANY, GAP, OUTLINE, OTHER_PAGES, TAIL, LEARNED = -1, -2, -3, -4, -5, -6, -7
 REASONS = {
     COMPANY: "block.company",
     GAP: "block.gap",
     OUTLINE: "block.outline",
     OTHER_PAGES: "block.related",
     TAIL: "block.tail",
+    LEARNED: "learned.line",  # by learned.py
 }
 
 NEAR = 3  # lines: how far a weak line looks for a hit
@@ -161,13 +163,21 @@ def fill_gaps(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> Non
 
 
 @helper
-def lead_in(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None:
-    """Up to LEAD bare lines before a dense run of promotion introduce it; never before the first prose of a text."""
-    ahead = np.zeros(count + 1, np.int64)  # lines of promotion that go, before each place
-    first = count
+def count_promotion(lines: Lines, order: Buffer, count: Number, reason: Buffer, ahead: Buffer) -> None:
+    """Fill ahead[:count + 1]: lines of promotion that go, before each place."""
+    ahead[0] = 0
     for place in range(count):
         at = order[place]
         ahead[place + 1] = ahead[place] + (reason[at] != STAYS and lines.flags[at] & PROMOTION != 0)
+
+
+@helper
+def lead_in(lines: Lines, order: Buffer, count: Number, reason: Buffer, ahead: Buffer) -> None:
+    """Up to LEAD bare lines before a dense run of promotion introduce it; never before the first prose of a text."""
+    count_promotion(lines, order, count, reason, ahead)
+    first = count
+    for place in range(count):
+        at = order[place]
         if first == count and reason[at] == STAYS and is_prose(lines, at):
             first = place
     for back in range(count):
@@ -215,20 +225,19 @@ def promotion_near(lines: Lines, order: Buffer, count: Number, reason: Buffer, b
 
 
 @helper
-def prose_after(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> Buffer:
-    """Signs of prose that stays, from each place on (count + 1)."""
-    found = np.zeros(count + 1, np.int64)
+def prose_after(lines: Lines, order: Buffer, count: Number, reason: Buffer, found: Buffer) -> None:
+    """Fill found[:count + 1]: signs of prose that stays, from each place on."""
+    found[count] = 0
     for back in range(count):
         at = order[count - 1 - back]
         here = lines.signs[at] if reason[at] == STAYS and is_prose(lines, at) else 0
         found[count - 1 - back] = found[count - back] + here
-    return found
 
 
 @helper
-def drop_other_pages(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None:
+def drop_other_pages(lines: Lines, order: Buffer, count: Number, reason: Buffer, prose: Buffer) -> None:
     """Titles of other pages after a heading such as "related articles": all behind the main text, few bullets before it."""
-    prose = prose_after(lines, order, count, reason)
+    prose_after(lines, order, count, reason, prose)
     for place in range(count):
         at = order[place]
         if reason[at] == STAYS or lines.flags[at] & HEADING == 0:
@@ -246,24 +255,23 @@ def drop_other_pages(lines: Lines, order: Buffer, count: Number, reason: Buffer)
 
 
 @helper
-def without_interleaved(lines: Lines, order: Buffer, count: int, reason: Buffer) -> Buffer:
-    """The lines without the dates, counters and buttons that go: a thread has them between all its posts."""
-    rest = np.empty(count, np.int64)
+def without_interleaved(lines: Lines, order: Buffer, count: int, reason: Buffer, rest: Buffer) -> Number:
+    """Fill `rest` with the lines but the dates, counters and buttons that go, and return how many they are.
+
+    A thread has those between all its posts.
+    """
     size = 0
     for place in range(count):
         if reason[order[place]] == STAYS or lines.flags[order[place]] & INTERLEAVED == 0:
             rest[size] = order[place]
             size += 1
-    return rest[:size]
+    return size
 
 
 @helper
-def last_anchor(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> Number:
+def last_anchor(lines: Lines, order: Buffer, count: Number, reason: Buffer, ahead: Buffer) -> Number:
     """Place of the last prose that stays and has no promotion beside it: the main text reaches at least that far."""
-    ahead = np.zeros(count + 1, np.int64)  # lines of promotion that go, before each place
-    for place in range(count):
-        at = order[place]
-        ahead[place + 1] = ahead[place] + (reason[at] != STAYS and lines.flags[at] & PROMOTION != 0)
+    count_promotion(lines, order, count, reason, ahead)
     for back in range(count):
         place = count - 1 - back
         at = order[place]
@@ -277,17 +285,17 @@ def last_anchor(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> N
 
 
 @helper
-def cut_tail(lines: Lines, order: Buffer, count: Number, reason: Buffer) -> None:
+def cut_tail(lines: Lines, order: Buffer, count: Number, reason: Buffer, ahead: Buffer, hits: Buffer) -> None:
     """Behind the main text, from the first hit on where half of the next lines and nearly half of all are hits, all goes.
 
     Whole paragraphs stay even there.
     A text without prose has no main text to stand behind: there only the second half can be a tail.
     """
-    hits = np.zeros(count + 1, np.int64)  # of the lines from a place on
+    hits[count] = 0  # of the lines from a place on
     for back in range(count):
         place = count - 1 - back
         hits[place] = hits[place + 1] + (reason[order[place]] != STAYS)
-    anchor = last_anchor(lines, order, count, reason)
+    anchor = last_anchor(lines, order, count, reason, ahead)
     first = anchor + 1 if anchor >= 0 else (count + 1) // 2
     for place in range(first, count):
         if reason[order[place]] == STAYS or hits[place] < TAIL_HITS:
@@ -326,10 +334,15 @@ def drop_weak_end(lines: Lines, order: Buffer, count: Number, reason: Buffer) ->
             reason[order[place]] = lines.rule[order[place]]
 
 
+def block_room(lines: int) -> npt.NDArray[np.int64]:
+    """Space for `judge_blocks` over so many lines."""
+    return np.empty((4, lines + 1), np.int64)
+
+
 @kernel
-def judge_blocks(lines: Lines, line_low: Buffer, reason: Buffer) -> None:
+def judge_blocks(lines: Lines, line_low: Buffer, reason: Buffer, room: Buffer) -> None:
     """Fill `reason`: the rule (>= 0) or block rule (< -1) that drops a line, STAYS for those that stay."""
-    order = np.empty(reason.shape[0], np.int64)
+    order, rest, one, other = room[0], room[1], room[2], room[3]
     for row in range(line_low.shape[0] - 1):
         count = 0
         for at in range(line_low[row], line_low[row + 1]):
@@ -337,14 +350,13 @@ def judge_blocks(lines: Lines, line_low: Buffer, reason: Buffer) -> None:
             if lines.flags[at] & BLANK == 0:
                 order[count] = at
                 count += 1
-        here = order[:count]
-        join_company(lines, here, count, reason)
-        chain(lines, here, count, reason, True)
-        chain(lines, here, count, reason, False)
-        drop_outlines(lines, here, count, reason)
-        fill_gaps(lines, here, count, reason)
-        lead_in(lines, here, count, reason)
-        drop_other_pages(lines, here, count, reason)
-        drop_weak_end(lines, here, count, reason)
-        rest = without_interleaved(lines, here, count, reason)
-        cut_tail(lines, rest, len(rest), reason)
+        join_company(lines, order, count, reason)
+        chain(lines, order, count, reason, True)
+        chain(lines, order, count, reason, False)
+        drop_outlines(lines, order, count, reason)
+        fill_gaps(lines, order, count, reason)
+        lead_in(lines, order, count, reason, one)
+        drop_other_pages(lines, order, count, reason, one)
+        drop_weak_end(lines, order, count, reason)
+        size = without_interleaved(lines, order, count, reason, rest)
+        cut_tail(lines, rest, size, reason, one, other)

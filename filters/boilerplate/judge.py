@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.boilerplate.automaton import Compiled
-from filters.boilerplate.blocks import REASONS, STAYS, judge_blocks
+from filters.boilerplate.automaton import Compiled, Tables
+from filters.boilerplate.blocks import REASONS, STAYS, block_room, judge_blocks
 from filters.boilerplate.hashes import HashedLines
+from filters.boilerplate.jit import Buffer
 from filters.boilerplate.kept import tables_for
+from filters.boilerplate.learned import GOES, Learned, overrule, sure_cuts
 from filters.boilerplate.lexicon import LANGUAGES
 from filters.boilerplate.scan import MOST_LINES, Cuts, Lines, count_lines, scan
 from filters.boilerplate.sentence import LONGEST_SENTENCE
@@ -41,29 +43,29 @@ class Judged:
     texts: pa.Array  # large_string
     counts: Counts
     top_rules: list[str | None]
-    _data: npt.NDArray[np.uint8]
-    _lines: Lines
-    _line_low: npt.NDArray[np.int64]
-    _reason: npt.NDArray[np.int64]
+    data: npt.NDArray[np.uint8]
+    lines: Lines
+    line_low: npt.NDArray[np.int64]  # (texts + 1,) where the lines of each text begin
+    reason: npt.NDArray[np.int64]  # of each line: the rule or block rule that takes it, or STAYS
     _cuts: Cuts
     _names: Sequence[str]
 
     def removals(self, row: int) -> Iterator[Removal]:
         """Everything one text lost, in its order."""
-        low, high = self._line_low[row], self._line_low[row + 1]
+        low, high = self.line_low[row], self.line_low[row + 1]
         cuts = self._cuts
-        first = int(np.searchsorted(cuts.start, self._lines.start[low]))
+        first = int(np.searchsorted(cuts.start, self.lines.start[low]))
         for at in range(low, high):
-            start, end = int(self._lines.start[at]), int(self._lines.end[at])
-            if self._reason[at] != STAYS:
-                yield Removal(at - low, self._text(start, end), rule_name(self._names, self._reason[at]), True)
+            start, end = int(self.lines.start[at]), int(self.lines.end[at])
+            if self.reason[at] != STAYS:
+                yield Removal(at - low, self._text(start, end), rule_name(self._names, self.reason[at]), True)
             while first < len(cuts.start) and cuts.start[first] < end:
                 name = rule_name(self._names, cuts.rule[first])
                 yield Removal(at - low, self._text(cuts.start[first], cuts.end[first]), name, False)
                 first += 1
 
     def _text(self, start: int, end: int) -> str:
-        return self._data[start:end].tobytes().decode("utf-8", "replace").strip()
+        return self.data[start:end].tobytes().decode("utf-8", "replace").strip()
 
 
 def rule_name(names: Sequence[str], number: int) -> str:
@@ -82,9 +84,12 @@ def languages_of(language: str | None) -> tuple[str, ...] | None:
     return tuple(one for one in LANGUAGES if one in (short, "en")) if short in LANGUAGES else None
 
 
-def judge(texts: pa.Array, compiled: Compiled | None = None) -> Judged:
+def judge(
+    texts: pa.Array, compiled: Compiled | None = None, learned: Learned | None = None, goes: float = GOES
+) -> Judged:
     """Remove boilerplate and promotion from a string array, in linear time; a few native calls for the whole array.
 
+    learned: who has the last word, None = the rules. goes: the chance above which it takes a line that no rule names.
     A text of more than a million lines is left as it is.
     """
     tables, names = compiled or tables_for()
@@ -93,16 +98,28 @@ def judge(texts: pa.Array, compiled: Compiled | None = None) -> Judged:
     count_lines(data, offsets, found)
     lines = empty_lines(int(np.maximum(found, 1).sum()))
     line_low = np.zeros(len(texts) + 1, np.int64)
-    cuts, cut_count = scan(data, offsets, found, tables, scratch(len(tables.word_rule)), lines, line_low, empty_cuts())
+    cuts, cut_count = _scanned(data, offsets, found, tables, lines, line_low)
     reason = np.full(len(lines.start), STAYS, np.int64)
-    judge_blocks(lines, line_low, reason)
+    judge_blocks(lines, line_low, reason, block_room(len(reason)))
+    if learned:
+        overrule(learned, tables, data, lines, line_low, reason, goes)
+        cuts, cut_count = sure_cuts(learned, data, cuts, cut_count)
     out = np.empty(int(offsets[-1] - offsets[0]), np.uint8)
     out_offsets = np.zeros(len(texts) + 1, np.int64)
     counts = Counts(*(np.zeros(len(texts), np.int64) for _ in Counts._fields))
-    write(data, lines, line_low, reason, cuts, cut_count, len(names), out, out_offsets, counts)
+    write(data, lines, line_low, reason, cuts, cut_count, totals_of(len(names)), out, out_offsets, counts)
     top = [None if one == STAYS else rule_name(names, one) for one in counts.top_rule]
     cuts = Cuts(cuts.start[:cut_count], cuts.end[:cut_count], cuts.rule[:cut_count])
     return Judged(strings(out, out_offsets), counts, top, data, lines, line_low, reason, cuts, names)
+
+
+def _scanned(
+    data: Buffer, offsets: Buffer, found: Buffer, tables: Tables, lines: Lines, line_low: Buffer
+) -> tuple[Cuts, int]:
+    cuts = empty_cuts(64)
+    while (count := scan(data, offsets, found, tables, scratch(len(tables.word_rule)), lines, line_low, cuts)) < 0:
+        cuts = empty_cuts(8 * len(cuts.start))
+    return cuts, int(count)
 
 
 def pieces(texts: pa.Array) -> Iterator[pa.Array]:
@@ -128,7 +145,7 @@ def kept_lines(
     reason = np.where(gone, 0, STAYS).astype(np.int64)
     out, out_offsets = np.empty(int(offsets[-1] - offsets[0]), np.uint8), np.zeros(len(texts) + 1, np.int64)
     counts = Counts(*(np.zeros(len(texts), np.int64) for _ in Counts._fields))
-    write(data, lines, line_low, reason, empty_cuts(), 0, 1, out, out_offsets, counts)
+    write(data, lines, line_low, reason, empty_cuts(0), 0, totals_of(1), out, out_offsets, counts)
     return strings(out, out_offsets), counts.removed_lines, counts.removed_chars
 
 
@@ -162,8 +179,13 @@ def empty_lines(count: int) -> Lines:
     return Lines(*(np.zeros(count, kinds.get(name, np.int64)) for name in Lines._fields))
 
 
-def empty_cuts() -> Cuts:
-    return Cuts(np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int32))
+def empty_cuts(room: int) -> Cuts:
+    return Cuts(np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int32))
+
+
+def totals_of(rules: int) -> npt.NDArray[np.int64]:
+    """Room for `write`: block rules are negative and count from the end."""
+    return np.zeros(rules + 16, np.int64)
 
 
 def scratch(cues: int) -> Scratch:

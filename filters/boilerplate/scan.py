@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from filters.boilerplate.automaton import AT_END, AT_START, EMPTY, LEFT, RIGHT, Tables
+from filters.boilerplate.automaton import AT_END, AT_START, EMPTY, LEFT, RIGHT, STATE_BITS, STATE_MASK, Tables
+from filters.boilerplate.firsts import Firsts, may_begin, read_word
 from filters.boilerplate.fold import DIGIT, END, PUNCTUATION, SPACE, STOP, UNSPACED, WORD
 from filters.boilerplate.jit import Buffer, Number, helper, inlined, kernel
 from filters.boilerplate.sentence import is_bullet, prefix_hash, read_sentence
@@ -45,6 +46,7 @@ from filters.boilerplate.verdicts import (
 NEWLINE = 10
 MOST_LINES = 1 << 20  # of a text, 55 bytes of memory each; beyond lie dumps of numbers and attacks
 LEFT_ALONE = 0
+NO_ROOM = -1
 GOLDEN = np.int64(0x9E3779B1)
 SHIFT = np.int64(7)
 
@@ -70,18 +72,16 @@ class Cuts(NamedTuple):
 
 
 @inlined
-def step(
-    root: Buffer, keys: Buffer, states: Buffer, fail: Buffer, state: Number, sign: Number, inside: Number
-) -> Number:
+def step(root: Buffer, edges: Buffer, fail: Buffer, state: Number, sign: Number, inside: Number) -> Number:
     """The state after one more sign. `inside` a word of a script with spaces no phrase begins."""
-    mask = np.int64(keys.shape[0] - 1)
+    mask = np.int64(edges.shape[0] - 1)
     classes = np.int64(root.shape[0])
     while state != 0:
         key = state * classes + sign
         slot = (key * GOLDEN >> SHIFT) & mask
-        while keys[slot] != EMPTY:
-            if keys[slot] == key:
-                return np.int64(states[slot])
+        while edges[slot] != EMPTY:
+            if edges[slot] >> STATE_BITS == key:
+                return edges[slot] & STATE_MASK
             slot = (slot + 1) & mask
         state = np.int64(fail[state])
     return np.int64(0) if inside else np.int64(root[sign])
@@ -155,17 +155,27 @@ def find_phrases(
 ) -> None:
     """The cues of a sentence, and which of its signs are labels."""
     scratch.tally[SENTENCE_CUES] = 0
-    root, keys, states, fail = tables.root, tables.edge_keys, tables.edge_states, tables.fail
+    root, edges, fail = tables.root, tables.edges, tables.fail
     kinds, classes, link = scratch.kinds, scratch.classes, tables.link
+    firsts = Firsts(tables.pairs, tables.singles, tables.words, tables.stems, tables.openers, tables.two)
     state = np.int64(0)
     last = np.int64(SPACE)
+    word_end = 0  # no phrase begins before it
     for at in range(count):
         kind = np.int64(kinds[at])
         inside = kind == WORD and last == WORD
         last = kind
-        if inside and state == 0:
-            continue
-        state = step(root, keys, states, fail, state, np.int64(classes[at]), inside)
+        if state == 0:
+            if inside or at < word_end or kind == SPACE:
+                continue
+            if kind == WORD:
+                found, end = read_word(firsts, classes, kinds, at, count)
+                if not found:
+                    word_end = end
+                    continue
+            elif not may_begin(firsts, classes, at, count):
+                continue
+        state = step(root, edges, fail, state, np.int64(classes[at]), inside)
         if link[state] == 0:
             continue
         ending = np.int64(tables.link[state])
@@ -208,17 +218,6 @@ def clear(scratch: Scratch) -> None:
     scratch.tally[LABEL] = -1
     scratch.tally[FIRST_RULE] = -1
     scratch.tally[FIRST_WEAK] = -1
-
-
-@helper
-def room(cuts: Cuts, count: Number) -> Cuts:
-    """Cuts with space for one more."""
-    if count < cuts.start.shape[0]:
-        return cuts
-    size = 2 * cuts.start.shape[0]
-    start, end, rule = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int32)
-    start[:count], end[:count], rule[:count] = cuts.start[:count], cuts.end[:count], cuts.rule[:count]
-    return Cuts(start, end, rule)
 
 
 @helper
@@ -266,8 +265,11 @@ def scan(
     lines: Lines,
     line_low: Buffer,
     cuts: Cuts,
-) -> tuple[Cuts, Number]:
-    """Fill `lines` and line_low (texts + 1: where the lines of each text begin); the cuts found and how many they are."""
+) -> Number:
+    """Fill `lines`, line_low (texts + 1: where the lines of each text begin) and `cuts`; how many cuts were found.
+
+    NO_ROOM where `cuts` is too small: call again with a larger one.
+    """
     line = 0
     sentence = 0
     cut = 0
@@ -300,7 +302,8 @@ def scan(
                 count_signs(scratch, count)
                 rule = sentence_verdict(tables, scratch, count, sentence, closed) if tally[SENTENCE_CUES] > 0 else -1
                 if rule >= 0:
-                    cuts = room(cuts, cut)
+                    if cut == cuts.start.shape[0]:
+                        return NO_ROOM
                     cuts.start[cut], cuts.end[cut], cuts.rule[cut] = sentence_start, at, rule
                     cut += 1
             level, rule = NOTHING, -1
@@ -318,4 +321,4 @@ def scan(
             more = at < end
             at += 1
     line_low[offsets.shape[0] - 1] = line
-    return cuts, cut
+    return cut

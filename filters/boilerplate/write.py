@@ -67,14 +67,14 @@ def add(totals: Buffer, rule: Number, chars: Number, best: Number) -> Number:
 
 @kernel
 def write(
-    data: Buffer, lines: Lines, line_low: Buffer, reason: Buffer, cuts: Cuts, cut_count: Number, rules: Number, out: Buffer,
+    data: Buffer, lines: Lines, line_low: Buffer, reason: Buffer, cuts: Cuts, cut_count: Number, totals: Buffer, out: Buffer,
     out_offsets: Buffer, counts: Counts,
 ) -> None:  # fmt: skip
     """Fill out, out_offsets (texts + 1) and counts. A text that loses nothing is copied byte for byte.
 
-    Where lines go, the longest run of blank lines around them stays; none at the beginning or end of a text.
+    totals: zeros, one for each rule and 16 more for block rules, whose numbers are negative. Where lines go, the longest
+    run of blank lines around them stays; none at the beginning or end of a text.
     """
-    totals = np.zeros(rules + 16, np.int64)  # block rules are negative: they count from the end
     cut = 0
     size = 0
     for row in range(line_low.shape[0] - 1):

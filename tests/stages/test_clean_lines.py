@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -108,3 +109,27 @@ def test_one_text_at_a_time():
     assert cleaned.text == PROSE
     assert cleaned.removed == [("点击上方蓝字关注我们", "zh.follow.phrase"), ("扫码领取资料", "zh.qr.act")]
     assert clean_text("lone \ud800 surrogate").text == "lone \ufffd surrogate"
+
+
+def test_a_model_of_ones_own(tmp_path):
+    """One that hears promotion nowhere and everywhere; the file's hash enters the key."""
+    from filters.boilerplate.grams import BITS
+    from filters.boilerplate.learned import write_judge
+    from filters.trees.forest import Forest
+
+    sure = Forest(np.array([[0, 0, 0, 0]], np.int32), np.array([9.0], np.float32), np.array([0], np.int32))
+    for name, bias in (("deaf", -3.0), ("shrill", 3.0)):
+        write_judge(tmp_path / name, np.full(1 << BITS, 1e-9), bias, sure, {})
+    deaf, shrill = (CleanLines(model=str(tmp_path / name)) for name in ("deaf", "shrill"))
+    assert run([PROSE], model=deaf.model)["text"].to_pylist() == [PROSE]
+    assert run([PROSE], model=shrill.model)["text"].to_pylist() == [""]
+    assert run([PROSE], model=shrill.model, learned=False)["text"].to_pylist() == [PROSE]
+    keys = {str(one.measure_config()) for one in (deaf, shrill, CleanLines(), CleanLines(learned=False))}
+    assert len(keys) == 4
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    """When the recipe is read, not when a worker meets it."""
+    (tmp_path / "m").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="no winnow-lines/1 model"):
+        CleanLines(model=str(tmp_path / "m"))

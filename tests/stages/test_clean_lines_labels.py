@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from filters.boilerplate.judge import judge
+from filters.boilerplate.learned import shipped_judge
 from tests.labels.pages import labelled_pages
 from tests.labels.table import LINKS, NEITHER, ink
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.data
 def measured(name: str, data: Path) -> dict[str, tuple[int, int]]:
     """Label -> characters, characters removed."""
     pages = labelled_pages(name, data)
-    judged = judge(pa.array(["\n".join(page.lines) for page in pages], pa.large_string()))
+    judged = judge(pa.array(["\n".join(page.lines) for page in pages], pa.large_string()), learned=shipped_judge())
     every: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     for row, page in enumerate(pages):
@@ -56,7 +57,7 @@ def test_the_gold_of_extraction_survives(data_dir):
     """At most 1 % of what people marked as main content is lost, in all and in Chinese."""
     with gzip.open(data_dir / "extraction" / "gold.jsonl.gz", "rt", encoding="utf-8") as rows:
         gold = [row for row in map(json.loads, rows) if row["text"]]
-    counts = judge(pa.array([row["text"] for row in gold], pa.large_string())).counts
+    counts = judge(pa.array([row["text"] for row in gold], pa.large_string()), learned=shipped_judge()).counts
     assert counts.removed_chars.sum() / counts.chars.sum() <= 0.01
     chinese = [at for at, row in enumerate(gold) if row["language"] == "zh"]
     assert counts.removed_chars[chinese].sum() / counts.chars[chinese].sum() <= 0.01
