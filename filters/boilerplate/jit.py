@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy.typing as npt
 
+from filters.kernels.jit import compiled
+
 F = TypeVar("F", bound=Callable[..., Any])
 Buffer = npt.NDArray[Any]
 Number = Any  # a scalar of a kernel: whatever width numba finds for it
@@ -31,7 +33,7 @@ _OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 def kernel(function: F) -> F:
     """A loop that Python calls; compiled on its first call, or taken from the cache. It must not allocate arrays."""
     function.__qualname__ += "_" + sources_digest()  # names the file in the cache
-    return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
+    return compiled(function, **_OPTIONS)
 
 
 def helper(function: F) -> F:

@@ -43,13 +43,20 @@ def sources_digest() -> str:
 
 def kernel(*arguments: Any, returns: Any = types.void) -> Callable[[F], F]:
     """Compile for exactly these argument types (from the cache where there is one), so that no call compiles again."""
-    compile_ = numba.njit(returns(*arguments), nogil=True, cache=True)
 
     def wrap(function: F) -> F:
         function.__qualname__ += "_" + sources_digest()  # names the file in the cache
-        return cast(F, compile_(function))
+        return compiled(function, returns(*arguments), nogil=True)
 
     return wrap
+
+
+def compiled(function: F, *signature: Any, **options: Any) -> F:
+    """The function as machine code kept on disk, or made anew where nothing can be kept (a read-only host without a home)."""
+    try:
+        return cast(F, numba.njit(*signature, cache=True, **options)(function))
+    except RuntimeError:  # numba's: no place for its cache
+        return cast(F, numba.njit(*signature, **options)(function))
 
 
 def helper(function: F) -> F:

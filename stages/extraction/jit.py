@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy.typing as npt
 
+from filters.kernels.jit import compiled
+
 F = TypeVar("F", bound=Callable[..., Any])
 Array = npt.NDArray[Any]
 Number = Any  # a machine integer, float or truth value; numba infers which
@@ -34,10 +36,7 @@ _OPTIONS = {
 def kernel(function: F) -> F:
     """A function called from Python: must not raise, nor allocate, nor touch a Python object."""
     function.__qualname__ += "_" + _sources_digest()  # names the file in the cache
-    try:
-        return cast(F, numba.njit(cache=True, **_OPTIONS)(function))
-    except RuntimeError:  # no place to keep it, as on a read-only host without a home
-        return cast(F, numba.njit(**_OPTIONS)(function))
+    return compiled(function, **_OPTIONS)
 
 
 def helper(function: F) -> F:
