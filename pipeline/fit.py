@@ -153,6 +153,8 @@ def fit_boilerplate(places: list[str], content: list[str], seen: list[str], outp
 
     try:
         pages = [page for place in places for page in read_pages(Path(place))]
+        if unknown := sorted({*seen} - {page.group for page in pages}):
+            raise ValueError(f"--seen {unknown[0]}: none of {', '.join(Path(place).stem for place in places)}")
         texts = [(f"{place}:{at}", text) for place in content for at, text in enumerate(_some_texts(place))]
         free = [content_page(name, text) for name, text in texts]
         return fit_judge(pages, free, frozenset(seen), Path(output), Settings(seed=seed))

@@ -10,6 +10,7 @@ from filters.boilerplate.learned import read_judge
 from filters.trees.forest import ordered, probabilities
 from filters.trees.grown import flatten, is_sound
 from pipeline.cli import app
+from pipeline.errors import UsageError
 from tests.filters.boilerplate import PAGES
 
 pytest.importorskip("lightgbm", reason="pip install 'winnow[fit]'")
@@ -38,13 +39,15 @@ def test_the_command_trains_a_model_that_knows_more_than_nothing(tmp_path):
 
 
 def test_pages_of_one_label_teach_nothing(tmp_path):
-    """Two lines of what to do."""
+    """Nor does a file that is not there; both are told before anything is written."""
     (tmp_path / "pages.txt").write_text("# page\nC|only content\n", encoding="utf-8")
     (tmp_path / "texts.txt").write_text("only content, and more of it than a sentence needs\n", encoding="utf-8")
     arguments = ["fit", "boilerplate", str(tmp_path / "pages.txt"), "--content", str(tmp_path / "texts.txt")]
-    result = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "m")])
-    assert result.exit_code != 0
-    assert not (tmp_path / "m").exists()
+    for more, told in (([], "no lines of both labels"), (["--seen", "other"], "--seen other: none of pages")):
+        result = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "m"), *more])
+        assert isinstance(result.exception, UsageError)
+        assert told in str(result.exception)
+        assert not (tmp_path / "m").exists()
 
 
 def test_a_flattened_forest_says_what_lightgbm_says():
