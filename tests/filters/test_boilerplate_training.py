@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from filters.boilerplate import training
 from filters.boilerplate.learned import read_judge
 from filters.trees.forest import ordered, probabilities
 from filters.trees.grown import flatten, is_sound
@@ -16,8 +17,10 @@ from tests.filters.boilerplate import PAGES
 pytest.importorskip("lightgbm", reason="pip install 'winnow[fit]'")
 
 
-def test_the_command_trains_a_model_that_knows_more_than_nothing(tmp_path):
+def test_the_command_trains_a_model_that_knows_more_than_nothing(tmp_path, monkeypatch):
     """Figures are of files left out, so they are honest; the same pages give the same bytes."""
+    monkeypatch.setattr(training, "FOLDS", 3)
+    monkeypatch.setattr(training, "STEPS", 12)  # enough to see that it learns
     content = tmp_path / "content.jsonl"
     texts = [
         "The harbour office keeps the tide tables of every year since the bridge was built.\nNobody reads them."
