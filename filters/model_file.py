@@ -33,7 +33,7 @@ def read_arrays(path: Path, magic: bytes, kinds: Mapping[str, str]) -> tuple[dic
         raise ValueError(f"{path}: no {magic.decode().strip()} model")
     line, _, body = data[len(magic) :].partition(b"\n")
     header = json.loads(line)
-    sizes = [header["sizes"].get(name, 0) * np.dtype(kind).itemsize for name, kind in kinds.items()]
+    sizes = [header.get("sizes", {}).get(name, 0) * np.dtype(kind).itemsize for name, kind in kinds.items()]
     if len(body) != sum(sizes):
         raise ValueError(f"{path}: {len(body)} bytes of arrays instead of {sum(sizes)}")
     ends = np.cumsum(sizes)

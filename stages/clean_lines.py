@@ -1,12 +1,13 @@
 """The stage that takes promotional and boilerplate lines out of texts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pyarrow as pa
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from filters.rule import Condition, Rule
 from stages.base import BatchFn, Context, ModelFile, Stage, columns, threshold
@@ -98,19 +99,13 @@ class CleanLines(Stage):
     def _hashed(cls, given: Any) -> Any:
         return ModelFile.of(given) if isinstance(given, str | Path) else given
 
-    @field_validator("common")
+    @field_validator("common", "model")
     @classmethod
-    def _readable(cls, common: ModelFile | None) -> ModelFile | None:
-        if common is not None:
-            _common_lines(common.path, common.sha256)
-        return common
-
-    @field_validator("model")
-    @classmethod
-    def _a_judge(cls, model: ModelFile | None) -> ModelFile | None:
-        if model is not None:
-            _judge_of(model.path, model.sha256)
-        return model
+    def _readable(cls, given: ModelFile | None, field: ValidationInfo) -> ModelFile | None:
+        if given is not None:
+            read: Callable[[str, str], Any] = _common_lines if field.field_name == "common" else _judge_of
+            read(given.path, given.sha256)
+        return given
 
     @property
     def reads(self) -> pa.Schema:

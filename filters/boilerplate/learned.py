@@ -53,7 +53,7 @@ def read_judge(path: Path) -> Learned:
     """Read a model. Raises ValueError for a file that is none, is damaged, or was made for other features."""
     arrays, header, sha256 = read_arrays(path, MAGIC, KINDS)
     forest = Forest(arrays["nodes"].reshape(-1, 4), arrays["leaves"], arrays["roots"])
-    if header["columns"] != COLUMNS or len(arrays["weights"]) != 1 << BITS:
+    if header.get("columns") != COLUMNS or len(arrays["weights"]) != 1 << BITS:
         raise ValueError(f"{path}: made for other features than this version has; fit it anew")
     if not is_sound(forest, COLUMNS):
         raise ValueError(f"{path}: damaged trees")
@@ -62,7 +62,7 @@ def read_judge(path: Path) -> Learned:
 
 def write_judge(path: Path, weights: npt.NDArray[Any], bias: float, forest: Forest, about: dict[str, Any]) -> str:
     """Write a model, its weights rounded to 255 steps; returns its sha256."""
-    scale = float(np.abs(weights).max()) / 127
+    scale = max(float(np.abs(weights).max()), 1e-9) / 127  # weights that are all 0 stay so
     arrays = {"weights": np.rint(weights / scale).astype(np.int8), **forest._asdict()}
     header = {"columns": COLUMNS, "scale": scale, "bias": round(bias, 6), "about": about}
     return write_arrays(path, MAGIC, arrays, KINDS, header)

@@ -11,7 +11,7 @@ from filters.kernels.jit import Number, helper, kernel
 Array = npt.NDArray[Any]
 TABLE, NUMBERS, FLOATS = types.int32[:, ::1], types.int32[::1], types.float32[::1]
 
-_NEAR = 256  # rows that go through all trees before the next ones do: 110 kB, near enough to be read 160 times
+_NEAR = 256  # rows that go through all trees before the next ones do: 110 kB, near enough to be read for every tree
 _ABREAST = 4  # rows walked at once, so that one's memory reads hide behind the others'
 
 
